@@ -1,0 +1,1 @@
+//! Data sets, decoding, downloads and sampling for the Kobai deep-learning trainer.

@@ -1,0 +1,101 @@
+//! Which instruction set the kernels use.
+//!
+//! Detection happens once per call of [`Isa::best`]; nothing here reads the
+//! environment. An [`Isa`] value is a proof: it can only be obtained for an
+//! instruction set that this processor has, so kernels may call the matching
+//! `#[target_feature]` function without asking again.
+
+use std::fmt;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Kind {
+    Scalar,
+    Avx2,
+    Avx512,
+}
+
+/// A supported instruction set, from the narrowest to the widest.
+///
+/// `avx2` and `avx512` give the same bits: every kernel is defined per output
+/// element with fused multiply-add, or with a reduction over 16 virtual lanes.
+/// `scalar` fuses too where the target has the instruction at compile time
+/// (AArch64); on plain x86-64 it multiplies and adds separately, so its bits
+/// differ there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Isa(Kind);
+
+impl Isa {
+    /// Portable code that the compiler vectorises for the target's baseline.
+    pub const SCALAR: Isa = Isa(Kind::Scalar);
+
+    /// AVX2 with FMA, if this processor has both.
+    #[must_use]
+    pub fn avx2() -> Option<Isa> {
+        #[cfg(target_arch = "x86_64")]
+        if std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma") {
+            return Some(Isa(Kind::Avx2));
+        }
+        None
+    }
+
+    /// AVX-512 (F, BW, DQ, VL), if this processor has all of them and FMA.
+    #[must_use]
+    pub fn avx512() -> Option<Isa> {
+        #[cfg(target_arch = "x86_64")]
+        if Isa::avx2().is_some()
+            && std::is_x86_feature_detected!("avx512f")
+            && std::is_x86_feature_detected!("avx512bw")
+            && std::is_x86_feature_detected!("avx512dq")
+            && std::is_x86_feature_detected!("avx512vl")
+        {
+            return Some(Isa(Kind::Avx512));
+        }
+        None
+    }
+
+    /// The widest instruction set of this processor.
+    #[must_use]
+    pub fn best() -> Isa {
+        Isa::avx512().or_else(Isa::avx2).unwrap_or(Isa::SCALAR)
+    }
+
+    /// Every instruction set of this processor, narrowest first.
+    #[must_use]
+    pub fn available() -> Vec<Isa> {
+        [Some(Isa::SCALAR), Isa::avx2(), Isa::avx512()].into_iter().flatten().collect()
+    }
+
+    /// The instruction set with this name, if there is one and the processor has it.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Isa> {
+        Isa::available().into_iter().find(|isa| isa.name() == name)
+    }
+
+    /// `scalar`, `avx2` or `avx512`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self.0 {
+            Kind::Scalar => "scalar",
+            Kind::Avx2 => "avx2",
+            Kind::Avx512 => "avx512",
+        }
+    }
+
+    /// Whether the AVX2+FMA path may run.
+    #[must_use]
+    pub fn is_avx2(self) -> bool {
+        self.0 == Kind::Avx2
+    }
+
+    /// Whether the AVX-512 path may run.
+    #[must_use]
+    pub fn is_avx512(self) -> bool {
+        self.0 == Kind::Avx512
+    }
+}
+
+impl fmt::Display for Isa {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}

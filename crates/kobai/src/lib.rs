@@ -1,0 +1,1 @@
+//! Kōbai: a deep-learning trainer you can see through.

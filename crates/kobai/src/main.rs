@@ -1,0 +1,2 @@
+//! The `kobai` binary.
+fn main() {}

@@ -1,0 +1,3 @@
+//! Experiments, runs, claims and reports.
+
+pub mod results;

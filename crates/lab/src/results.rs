@@ -1,0 +1,234 @@
+//! What runs leave behind: the data of tables, pictures, verdicts and reports.
+//!
+//! Plain values without behaviour. They are written as `results.json` in a run
+//! folder and hold everything that the report draws, so a report can be made
+//! again without training.
+
+use kobai_engine::Lang;
+use serde::{Deserialize, Serialize};
+
+/// A text in both languages.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Text {
+    /// English.
+    pub en: String,
+    /// Japanese.
+    pub ja: String,
+}
+
+impl Text {
+    /// The text of one language.
+    #[must_use]
+    pub fn get(&self, lang: Lang) -> &str {
+        lang.pick(&self.en, &self.ja)
+    }
+}
+
+/// A finished experiment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Results {
+    /// Identifier of the experiment, such as `vanishing-gradient`.
+    pub id: String,
+    /// Its title.
+    pub title: Text,
+    /// What it shows, a few sentences.
+    pub summary: Text,
+    /// Notes to the reader that depend on the options, such as what `--as-published` changes.
+    pub notes: Vec<Text>,
+    /// The command that makes these results.
+    pub command: String,
+    /// The data set's identifier (`digits`, `mnist`, …).
+    pub data: String,
+    /// One line about the data: name, number of examples, shape.
+    pub data_line: Text,
+    /// Training steps of each run.
+    pub steps: u64,
+    /// Examples of a batch.
+    pub batch: usize,
+    /// Seeds, the same for every row.
+    pub seeds: Vec<u64>,
+    /// The instruction set whose bits these are.
+    pub isa: String,
+    /// Version of the program.
+    pub version: String,
+    /// One row per network.
+    pub rows: Vec<Row>,
+    /// One verdict per claim.
+    pub claims: Vec<Claim>,
+}
+
+/// One setting of an experiment, run with several seeds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Row {
+    /// Identifier, such as `he_relu`.
+    pub id: String,
+    /// Short label for tables and legends.
+    pub label: Text,
+    /// Identifier of the published result, such as `vg2.he_relu`.
+    pub reference: Option<String>,
+    /// Published test accuracies, where the data set is the published one.
+    pub published: Option<Published>,
+    /// One run per seed, in the order of [`Results::seeds`].
+    pub runs: Vec<Run>,
+}
+
+/// A published result to compare with.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Published {
+    /// Test accuracies printed in the course's notebooks and notes.
+    pub notebooks: Vec<f64>,
+    /// Mean test accuracy of the reference implementation.
+    pub mean: f64,
+    /// Its standard deviation over seeds.
+    pub sd: f64,
+    /// Its number of seeds.
+    pub n: u32,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// All steps were done.
+    Finished,
+    /// The loss or a gradient became infinite or NaN.
+    Diverged {
+        /// The first step with a non-finite loss.
+        step: u64,
+    },
+}
+
+/// One network trained from one seed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// The seed.
+    pub seed: u64,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Final accuracy on the training examples (which ones: see the experiment).
+    pub train: f64,
+    /// Final accuracy on all test examples.
+    pub test: f64,
+    /// Learning curve, by step.
+    pub curve: Vec<CurvePoint>,
+    /// Size of gradients, weights and updates by layer, by step. Empty without observers.
+    pub flow: Vec<FlowPoint>,
+    /// Distribution of activations by layer, by step. Empty without observers.
+    pub activations: Vec<ActivationPoint>,
+    /// Named measurements that claims refer to (`test`, `gradient_ratio`, …).
+    pub measures: std::collections::BTreeMap<String, f64>,
+    /// SHA-256 of the final parameters, in hexadecimal.
+    pub weights_sha256: String,
+}
+
+/// One evaluation.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CurvePoint {
+    /// Updates done so far.
+    pub step: u64,
+    /// Training loss of the batch.
+    pub train_loss: f64,
+    /// Training accuracy.
+    pub train_accuracy: f64,
+    /// Test loss.
+    pub test_loss: f64,
+    /// Test accuracy.
+    pub test_accuracy: f64,
+}
+
+/// Gradients, weights and updates at one step.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FlowPoint {
+    /// The step, from 0.
+    pub step: u64,
+    /// Layers with weights, from input to output.
+    pub layers: Vec<LayerFlow>,
+}
+
+/// One layer's weight at one step.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LayerFlow {
+    /// Node, such as `fc1`.
+    pub layer: String,
+    /// Root mean square of the weight's gradient.
+    pub gradient_rms: f64,
+    /// Root mean square of the weight.
+    pub weight_rms: f64,
+    /// Root mean square of the update that this step made.
+    pub update_rms: f64,
+    /// Largest difference between the incoming weights of two units of this layer.
+    pub unit_spread: f64,
+}
+
+/// Activations at one step.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ActivationPoint {
+    /// The step, from 0.
+    pub step: u64,
+    /// Activation layers, from input to output.
+    pub layers: Vec<ActivationStats>,
+}
+
+/// The outputs of one activation layer over a batch.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ActivationStats {
+    /// Node, such as `sigmoid1`.
+    pub layer: String,
+    /// Mean.
+    pub mean: f64,
+    /// Standard deviation.
+    pub std: f64,
+    /// Share of exact zeros.
+    pub zeros: f64,
+    /// Share of saturated values: where the activation's derivative is below 0.01.
+    pub saturated: f64,
+    /// Lower edge of the first bin.
+    pub low: f64,
+    /// Upper edge of the last bin.
+    pub high: f64,
+    /// Counts in equal bins from `low` to `high`; values outside fall into the end bins.
+    pub histogram: Vec<u32>,
+}
+
+/// What was decided about a claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// The runs support it.
+    Holds,
+    /// The runs contradict it.
+    DoesNotHold,
+    /// The runs do not decide.
+    Undecided,
+}
+
+/// A claim and its verdict.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Claim {
+    /// Identifier, such as `sigmoid-gauss-vanishes`.
+    pub id: String,
+    /// Identifiers of the course notes' statements that it decides, such as `C1.01`.
+    pub notes: Vec<String>,
+    /// The claim in words.
+    pub text: Text,
+    /// What was decided.
+    pub verdict: Verdict,
+    /// One or two sentences that explain the verdict.
+    pub because: Text,
+    /// What was measured, such as `gauss_sigmoid.gradient_ratio`.
+    pub measure: String,
+    /// The condition, such as `below 0.01`.
+    pub condition: String,
+    /// The measure of every seed (one value if it is computed).
+    pub values: Vec<f64>,
+    /// Mean over seeds.
+    pub mean: f64,
+    /// Confidence interval of the mean over seeds, if there are at least two values.
+    pub interval: Option<[f64; 2]>,
+    /// Confidence of the interval, such as 0.99.
+    pub confidence: f64,
+    /// Number of values.
+    pub n: usize,
+    /// For an undecided claim, about how many seeds would decide.
+    pub seeds_needed: Option<usize>,
+}

@@ -1,0 +1,1 @@
+//! Gradient checker, tolerances and golden values for Kobai's tests.
