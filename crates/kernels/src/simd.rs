@@ -11,6 +11,9 @@ use crate::Isa;
 
 /// How `a * b + c` is computed.
 pub(crate) trait Arith: Copy {
+    /// Whether there is one rounding.
+    const FUSED: bool;
+
     /// `a * b + c`.
     fn fma(a: f32, b: f32, c: f32) -> f32;
 }
@@ -25,6 +28,8 @@ pub(crate) struct Fused;
 pub(crate) struct Plain;
 
 impl Arith for Fused {
+    const FUSED: bool = true;
+
     #[inline(always)]
     fn fma(a: f32, b: f32, c: f32) -> f32 {
         a.mul_add(b, c)
@@ -32,6 +37,8 @@ impl Arith for Fused {
 }
 
 impl Arith for Plain {
+    const FUSED: bool = false;
+
     #[inline(always)]
     fn fma(a: f32, b: f32, c: f32) -> f32 {
         a * b + c

@@ -1,0 +1,271 @@
+//! Loops over register tiles.
+//!
+//! B is read in place when its rows are contiguous and it is small, otherwise
+//! copied into panels of one column group each; A is copied when several column
+//! groups read it. The blocking constants are constants: nothing is derived
+//! from the caches of the day, and by the numeric order in `mod.rs` none of
+//! them can change a bit.
+
+use super::micro::{First, Tile, Tiles};
+use super::pack::{self, Block};
+use super::{Mat, Start, avx2, avx512};
+use crate::pool::Shares;
+use crate::{Isa, Pool};
+
+/// Inner extent of a packed block: a panel of B stays in the first-level cache.
+const KC: usize = 256;
+/// Rows of a packed block of A.
+const MC: usize = 192;
+/// Columns of a packed block of B.
+const NC: usize = 960;
+/// A contiguous B of at most this many elements is read in place.
+const DIRECT_B: usize = 128 * 1024;
+/// Column groups from which on A is worth copying.
+const PACK_A_GROUPS: usize = 4;
+/// Multiply-adds that are worth a task of their own.
+const TASK: usize = 1 << 18;
+/// Most tasks of one product.
+const MAX_TASKS: usize = 64;
+/// Column groups of one packed block, at most.
+const MAX_GROUPS: usize = NC / 8;
+
+/// A run of columns as wide as one tile.
+#[derive(Clone, Copy, Default)]
+struct Group {
+    col: usize,
+    cols: usize,
+    vectors: usize,
+}
+
+/// Where tiles find B.
+#[derive(Clone, Copy)]
+enum Source {
+    /// In place; rows `b_row` apart.
+    Direct,
+    /// In the packing buffer; group g begins at `col * KC`-sized panels.
+    Packed(Shares<f32>),
+}
+
+struct Problem<'a> {
+    tiles: &'a Tiles,
+    a: Mat<'a, f32>,
+    b: Mat<'a, f32>,
+    start: Start<'a, f32>,
+    c: Shares<f32>,
+    n: usize,
+}
+
+/// The vectorised product. Extents and lengths are checked by the caller.
+pub(super) fn gemm(
+    isa: Isa,
+    pool: &Pool,
+    a: Mat<'_, f32>,
+    b: Mat<'_, f32>,
+    start: Start<'_, f32>,
+    c: &mut [f32],
+) {
+    let tiles: &Tiles = if isa.is_avx512() { &avx512::TILES } else { &avx2::TILES };
+    let (m, n, k) = (a.rows, b.cols, a.cols);
+    let p = Problem { tiles, a, b, start, c: Shares(c.as_mut_ptr()), n };
+    if k == 0 {
+        return p.only_start(c);
+    }
+    let in_place = b.col_stride == 1
+        && (m <= 2 * tiles.max_rows[tiles.wide - 1]
+            || (k * n <= DIRECT_B && !(b.row_stride * 4).is_multiple_of(1024)));
+    if in_place {
+        for jc in (0..n).step_by(NC) {
+            p.block(pool, Source::Direct, jc, NC.min(n - jc), 0, k);
+        }
+        return;
+    }
+    let mut groups = [Group::default(); MAX_GROUPS];
+    for jc in (0..n).step_by(NC) {
+        let nc = NC.min(n - jc);
+        let count = split(tiles, jc, nc, &mut groups);
+        let width = nc.next_multiple_of(tiles.lanes);
+        for pc in (0..k).step_by(KC) {
+            let kc = KC.min(k - pc);
+            pack::with_b_buffer(width * KC, |panels| {
+                let at = Shares(panels.as_mut_ptr());
+                let pack = |g: usize| {
+                    let Group { col, cols, vectors } = groups[g];
+                    let stride = vectors * tiles.lanes;
+                    let at = &at;
+                    // SAFETY: group panels are disjoint parts of `panels`: group g
+                    // owns the `stride * KC` elements that begin at `(col - jc) * KC`,
+                    // and `col - jc` is a multiple of the vector length.
+                    let panel =
+                        unsafe { std::slice::from_raw_parts_mut(at.0.add((col - jc) * KC), stride * KC) };
+                    let block = Block { row: col, col: pc, rows: cols, cols: kc };
+                    pack::columns(tiles, p.b.t(), block, panel, stride);
+                };
+                if pool.threads() > 1 && nc * kc >= 1 << 15 {
+                    pool.run(count, &pack);
+                } else {
+                    (0..count).for_each(pack);
+                }
+                p.block(pool, Source::Packed(Shares(at.0)), jc, nc, pc, kc);
+            });
+        }
+    }
+}
+
+/// Cuts columns into groups: the preferred width, then what is left.
+fn split(tiles: &Tiles, col: usize, cols: usize, groups: &mut [Group; MAX_GROUPS]) -> usize {
+    let (mut at, end, mut count) = (col, col + cols, 0);
+    while at < end {
+        let left = (end - at).div_ceil(tiles.lanes);
+        let vectors = if left == tiles.wide + 1 {
+            // One tile of four, or two of two: never a lonely single vector.
+            if tiles.max_rows[tiles.wide] > 0 { tiles.wide + 1 } else { 2 }
+        } else {
+            left.min(tiles.wide)
+        };
+        let cols = (vectors * tiles.lanes).min(end - at);
+        groups[count] = Group { col: at, cols, vectors };
+        count += 1;
+        at += cols;
+    }
+    count
+}
+
+impl Problem<'_> {
+    /// The product with an inner extent of zero.
+    fn only_start(&self, c: &mut [f32]) {
+        match self.start {
+            Start::Zero => c.fill(0.0),
+            Start::Bias(bias) => c.chunks_exact_mut(self.n).for_each(|row| row.copy_from_slice(bias)),
+            Start::Accumulate => {}
+        }
+    }
+
+    /// Columns `jc..jc+nc` of C receive the products of inner indices `pc..pc+kc`.
+    fn block(&self, pool: &Pool, source: Source, jc: usize, nc: usize, pc: usize, kc: usize) {
+        let mut groups = [Group::default(); MAX_GROUPS];
+        let count = split(self.tiles, jc, nc, &mut groups);
+        let groups = &groups[..count];
+        let m = self.a.rows;
+        let tile_rows = self.tiles.max_rows[groups[0].vectors - 1];
+        let wanted = if pool.threads() == 1 { 1 } else { (m * nc * kc / TASK).clamp(1, MAX_TASKS) };
+        let row_blocks = wanted.min(m.div_ceil(tile_rows));
+        let rows = m.div_ceil(row_blocks).next_multiple_of(tile_rows);
+        let row_blocks = m.div_ceil(rows);
+        let col_blocks = (wanted / row_blocks).clamp(1, count);
+        let per_block = count.div_ceil(col_blocks);
+        let col_blocks = count.div_ceil(per_block);
+        let task = |t: usize| {
+            let (r, g) = (t / col_blocks * rows, t % col_blocks * per_block);
+            let groups = &groups[g..(g + per_block).min(count)];
+            self.rows(source, groups, jc, r, rows.min(m - r), pc, kc);
+        };
+        pool.run(row_blocks * col_blocks, &task);
+    }
+
+    /// Rows `r..r+rows` of some column groups.
+    #[allow(clippy::too_many_arguments, reason = "the six loop bounds of one block")]
+    fn rows(&self, source: Source, groups: &[Group], jc: usize, r: usize, rows: usize, pc: usize, kc: usize) {
+        if groups.len() < PACK_A_GROUPS {
+            let (packed, a_row, a_col) = if self.a.row_stride == 1 {
+                (true, 1, self.a.col_stride)
+            } else {
+                (false, self.a.row_stride, self.a.col_stride)
+            };
+            for group in groups {
+                let step = self.tiles.max_rows[group.vectors - 1];
+                for i in (r..r + rows).step_by(step) {
+                    let at = i * self.a.row_stride + pc * self.a.col_stride;
+                    let a = self.a.data[at..].as_ptr();
+                    self.tile(
+                        source,
+                        *group,
+                        jc,
+                        i,
+                        step.min(r + rows - i),
+                        pc,
+                        kc,
+                        (packed, a, a_row, a_col),
+                    );
+                }
+            }
+            return;
+        }
+        for ic in (r..r + rows).step_by(MC) {
+            let mc = MC.min(r + rows - ic);
+            for pk in (pc..pc + kc).step_by(KC) {
+                let kk = KC.min(pc + kc - pk);
+                self.packed_rows(source, groups, jc, (ic, mc), (pk, kk));
+            }
+        }
+    }
+
+    /// One block of A, copied into panels as tall as the tiles that read them.
+    fn packed_rows(
+        &self,
+        source: Source,
+        groups: &[Group],
+        jc: usize,
+        (ic, mc): (usize, usize),
+        (pc, kc): (usize, usize),
+    ) {
+        // Groups of one width come together, so A is copied once per width.
+        let mut from = 0;
+        while from < groups.len() {
+            let vectors = groups[from].vectors;
+            let until = from + groups[from..].iter().take_while(|g| g.vectors == vectors).count();
+            let step = self.tiles.max_rows[vectors - 1];
+            pack::with_a_buffer((MC + step) * KC, |panels| {
+                for (i, panel) in (0..mc).step_by(step).zip(panels.chunks_exact_mut(step * KC)) {
+                    let block = Block { row: ic + i, col: pc, rows: step.min(mc - i), cols: kc };
+                    pack::columns(self.tiles, self.a, block, panel, step);
+                }
+                for group in &groups[from..until] {
+                    for (i, panel) in (0..mc).step_by(step).zip(panels.chunks_exact(step * KC)) {
+                        let a = (true, panel.as_ptr(), 1, step);
+                        self.tile(source, *group, jc, ic + i, step.min(mc - i), pc, kc, a);
+                    }
+                }
+            });
+            from = until;
+        }
+    }
+
+    /// One register tile.
+    #[allow(clippy::too_many_arguments, reason = "the coordinates of one tile")]
+    fn tile(
+        &self,
+        source: Source,
+        group: Group,
+        jc: usize,
+        i: usize,
+        rows: usize,
+        pc: usize,
+        kc: usize,
+        (packed, a, a_row, a_col): (bool, *const f32, usize, usize),
+    ) {
+        let Group { col, cols, vectors } = group;
+        let (b, b_row) = match source {
+            Source::Direct => (self.b.data[pc * self.b.row_stride + col..].as_ptr(), self.b.row_stride),
+            Source::Packed(panels) => {
+                // SAFETY: the panel of this group begins there; see the packing.
+                (unsafe { panels.0.add((col - jc) * KC) }.cast_const(), vectors * self.tiles.lanes)
+            }
+        };
+        let first = match self.start {
+            _ if pc > 0 => First::Load,
+            Start::Zero => First::Zero,
+            Start::Accumulate => First::Load,
+            Start::Bias(bias) => First::Bias(bias[col..col + cols].as_ptr()),
+        };
+        // SAFETY: row i and column col lie inside C, which has `a.rows * n` elements.
+        let c = unsafe { self.c.0.add(i * self.n + col) };
+        let tile = Tile { k: kc, n: cols, a, a_row, a_col, b, b_row, c, c_row: self.n, first };
+        let run = self.tiles.tiles[usize::from(packed)][vectors - 1][rows - 1]
+            .expect("tile heights are within the table");
+        // SAFETY: the table belongs to an instruction set that the processor has
+        // (`Isa` is a proof of that). `rows × kc` of A and `kc × cols` of B lie
+        // inside the matrices or the packed panels, `rows × cols` of C belongs to
+        // this task alone, and `cols` fills all but possibly the last vector.
+        unsafe { run(&tile) };
+    }
+}

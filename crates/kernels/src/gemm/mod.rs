@@ -1,0 +1,123 @@
+//! Matrix product C = A·B, for every combination of transposes.
+//!
+//! | file | what |
+//! |---|---|
+//! | `scalar.rs` | the twin: three loops, and the portable path |
+//! | `micro.rs` | one register tile, generic over the vector type |
+//! | `avx512.rs`, `avx2.rs` | vector types, tile sizes, tables of tiles |
+//! | `pack.rs` | copies into the order in which tiles read |
+//! | `drive.rs` | loops over tiles: direct for small operands, packed for large |
+//!
+//! # Numeric order
+//!
+//! Element (i, j) starts at its initial value (zero, a bias or C itself) and
+//! receives `fma(a[i,p], b[p,j], c)` for p = 0, 1, …, k−1, one after the other.
+//! Blocking, packing, tile size, vector width and threads do not change that
+//! order, so the result has the same bits for all of them, and the twin test
+//! is equality.
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+#[cfg(target_arch = "x86_64")]
+mod drive;
+#[cfg(target_arch = "x86_64")]
+mod micro;
+#[cfg(target_arch = "x86_64")]
+mod pack;
+pub mod scalar;
+#[cfg(test)]
+mod tests;
+
+use crate::{Isa, Pool, Real};
+
+/// A matrix in borrowed memory: element (i, j) is `data[i * row_stride + j * col_stride]`.
+#[derive(Clone, Copy, Debug)]
+pub struct Mat<'a, T> {
+    data: &'a [T],
+    rows: usize,
+    cols: usize,
+    row_stride: usize,
+    col_stride: usize,
+}
+
+impl<'a, T> Mat<'a, T> {
+    /// A dense row-major matrix.
+    ///
+    /// # Panics
+    /// If `data` is shorter than `rows * cols`.
+    #[must_use]
+    pub fn new(data: &'a [T], rows: usize, cols: usize) -> Self {
+        Mat::with_stride(data, rows, cols, cols)
+    }
+
+    /// A row-major matrix whose rows begin `stride` elements apart.
+    ///
+    /// # Panics
+    /// If `stride < cols` or the last row does not fit into `data`.
+    #[must_use]
+    pub fn with_stride(data: &'a [T], rows: usize, cols: usize, stride: usize) -> Self {
+        assert!(stride >= cols, "rows overlap: stride {stride} is below {cols} columns");
+        let needed = if rows == 0 { 0 } else { (rows - 1) * stride + cols };
+        assert!(data.len() >= needed, "{rows}x{cols} needs {needed} elements, got {}", data.len());
+        Mat { data, rows, cols, row_stride: stride, col_stride: 1 }
+    }
+
+    /// The transpose, without moving anything.
+    #[must_use]
+    pub fn t(self) -> Self {
+        Mat {
+            data: self.data,
+            rows: self.cols,
+            cols: self.rows,
+            row_stride: self.col_stride,
+            col_stride: self.row_stride,
+        }
+    }
+}
+
+/// What an element of C is before the first product is added.
+#[derive(Clone, Copy, Debug)]
+pub enum Start<'a, T> {
+    /// Zero.
+    Zero,
+    /// `bias[j]` in column j. Length: columns of C.
+    Bias(&'a [T]),
+    /// The value that C holds.
+    Accumulate,
+}
+
+/// C = start + A·B with C dense row-major, `a.rows * b.cols` elements.
+///
+/// Runs on the pool's threads if the product is large enough to pay for it.
+///
+/// # Panics
+/// If inner extents differ, or `c` or the bias has another length.
+pub fn gemm<T: Real>(isa: Isa, pool: &Pool, a: Mat<'_, T>, b: Mat<'_, T>, start: Start<'_, T>, c: &mut [T]) {
+    let (m, n, k) = (a.rows, b.cols, a.cols);
+    assert_eq!(k, b.rows, "inner extents of {m}x{k} and {}x{n} differ", b.rows);
+    assert_eq!(c.len(), m * n, "C has {} elements, {m}x{n} needed", c.len());
+    if let Start::Bias(bias) = start {
+        assert_eq!(bias.len(), n, "bias has {} elements for {n} columns", bias.len());
+    }
+    if m == 0 || n == 0 {
+        return;
+    }
+    #[cfg(target_arch = "x86_64")]
+    if isa != Isa::SCALAR
+        && let (Some(ad), Some(bd)) = (T::as_f32(a.data), T::as_f32(b.data))
+    {
+        let start = match start {
+            Start::Zero => Start::Zero,
+            Start::Accumulate => Start::Accumulate,
+            Start::Bias(bias) => Start::Bias(T::as_f32(bias).expect("one element type")),
+        };
+        let a = Mat { data: ad, rows: m, cols: k, row_stride: a.row_stride, col_stride: a.col_stride };
+        let b = Mat { data: bd, rows: k, cols: n, row_stride: b.row_stride, col_stride: b.col_stride };
+        let c = T::as_f32_mut(c).expect("one element type");
+        return drive::gemm(isa, pool, a, b, start, c);
+    }
+    let _ = (isa, pool);
+    scalar::gemm(a, b, start, c);
+}

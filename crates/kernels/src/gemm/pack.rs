@@ -1,0 +1,82 @@
+//! Copies of operands in the order in which tiles read them.
+//!
+//! The buffers belong to the thread, have a size that depends on constants
+//! alone, and are allocated when a thread multiplies for the first time.
+
+use super::Mat;
+use super::micro::Tiles;
+use std::cell::RefCell;
+
+thread_local! {
+    static A: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
+    static B: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Lends this thread's buffer for panels of A, `len` elements.
+pub(super) fn with_a_buffer<R>(len: usize, f: impl FnOnce(&mut [f32]) -> R) -> R {
+    A.with_borrow_mut(|buffer| f(at_least(buffer, len)))
+}
+
+/// Lends this thread's buffer for panels of B, `len` elements.
+pub(super) fn with_b_buffer<R>(len: usize, f: impl FnOnce(&mut [f32]) -> R) -> R {
+    B.with_borrow_mut(|buffer| f(at_least(buffer, len)))
+}
+
+/// The first `len` elements that begin on a cache line, so that no vector load
+/// of a panel touches two lines.
+fn at_least(buffer: &mut Vec<f32>, len: usize) -> &mut [f32] {
+    const LINE: usize = 16;
+    if buffer.len() < len + LINE {
+        buffer.resize(len + LINE, 0.0);
+    }
+    let skip = buffer.as_ptr().align_offset(LINE * size_of::<f32>()).min(LINE);
+    &mut buffer[skip..skip + len]
+}
+
+/// Copies the `rows × cols` block of `from` at (row, col) so that element
+/// (i, j) lies at `to[j * stride + i]`: a column-major panel.
+pub(super) fn columns(tiles: &Tiles, from: Mat<'_, f32>, block: Block, to: &mut [f32], stride: usize) {
+    let Block { row, col, rows, cols } = block;
+    assert!(row + rows <= from.rows && col + cols <= from.cols, "block outside the matrix");
+    assert!(cols == 0 || (cols - 1) * stride + rows <= to.len(), "panel buffer too small");
+    if from.row_stride == 1 {
+        for j in 0..cols {
+            let at = row + (col + j) * from.col_stride;
+            to[j * stride..j * stride + rows].copy_from_slice(&from.data[at..at + rows]);
+        }
+        return;
+    }
+    assert_eq!(from.col_stride, 1, "one stride of a matrix must be 1");
+    let (whole_rows, whole_cols) = (rows / 8 * 8, cols / 8 * 8);
+    let base = row * from.row_stride + col;
+    if whole_rows > 0 && whole_cols > 0 {
+        let end = base + (whole_rows - 1) * from.row_stride + whole_cols;
+        assert!(end <= from.data.len(), "block outside the matrix");
+    }
+    for i in (0..whole_rows).step_by(8) {
+        for j in (0..whole_cols).step_by(8) {
+            let source = from.data[base + i * from.row_stride + j..].as_ptr();
+            let target = to[j * stride + i..].as_mut_ptr();
+            // SAFETY: `tiles` is handed out only for an instruction set that the
+            // processor has; the last of the 64 elements on either side lies
+            // inside the slices by the assertions above.
+            unsafe { (tiles.transpose8)(source, from.row_stride, target, stride) };
+        }
+    }
+    for i in 0..rows {
+        let from_col = if i < whole_rows { whole_cols } else { 0 };
+        let source = &from.data[base + i * from.row_stride..][..cols];
+        for j in from_col..cols {
+            to[j * stride + i] = source[j];
+        }
+    }
+}
+
+/// A block of a matrix.
+#[derive(Clone, Copy)]
+pub(super) struct Block {
+    pub(super) row: usize,
+    pub(super) col: usize,
+    pub(super) rows: usize,
+    pub(super) cols: usize,
+}

@@ -1,0 +1,139 @@
+//! Twin tests: every path equals the reference, bit for bit.
+
+use super::scalar::reference;
+use super::{Mat, Start, gemm};
+use crate::philox::philox4x32;
+use crate::{Isa, Pool};
+
+fn values(len: usize, seed: u32) -> Vec<f32> {
+    (0..len)
+        .map(|i| {
+            let bits = philox4x32([i as u32 / 4, 0, 0, seed], [1, 2])[i % 4];
+            (bits >> 8) as f32 / (1 << 23) as f32 - 1.0
+        })
+        .collect()
+}
+
+fn simd() -> Vec<Isa> {
+    let isas: Vec<Isa> = [Isa::avx2(), Isa::avx512()].into_iter().flatten().collect();
+    for name in ["avx2", "avx512"] {
+        if !isas.iter().any(|isa| isa.name() == name) {
+            println!("skipped: this processor has no {name}");
+        }
+    }
+    isas
+}
+
+fn check(isa: Isa, pool: &Pool, m: usize, n: usize, k: usize, exact: bool) {
+    let (a, b, bias, c0) = (values(m * k, 1), values(k * n, 2), values(n, 3), values(m * n, 4));
+    for (ta, tb) in [(false, false), (false, true), (true, false), (true, true)] {
+        let a = if ta { Mat::new(&a, k, m).t() } else { Mat::new(&a, m, k) };
+        let b = if tb { Mat::new(&b, n, k).t() } else { Mat::new(&b, k, n) };
+        for start in [Start::Zero, Start::Bias(&bias), Start::Accumulate] {
+            // A missing write would leave NaN, which equals nothing.
+            let fill = if matches!(start, Start::Accumulate) { c0.clone() } else { vec![f32::NAN; m * n] };
+            let (mut want, mut got) = (fill.clone(), fill);
+            reference(a, b, start, &mut want);
+            gemm(isa, pool, a, b, start, &mut got);
+            for (i, (w, g)) in want.iter().zip(&got).enumerate() {
+                // Without fusing: k roundings more, each at most half an ulp of a sum below k + 1.
+                let limit = if exact { 0.0 } else { (k as f32 + 1.0) * (k as f32 + 1.0) * f32::EPSILON };
+                let equal = if exact { w.to_bits() == g.to_bits() } else { (w - g).abs() <= limit };
+                assert!(
+                    equal,
+                    "{isa} {m}x{n}x{k} transposed {ta}/{tb} {start:?}: element {i} is {g}, not {w}"
+                );
+            }
+        }
+    }
+}
+
+/// 0, 1, tails around every tile size and vector length, more than one block.
+const SIZES: &[(usize, usize, usize)] = &[
+    (0, 3, 2),
+    (3, 0, 2),
+    (2, 3, 0),
+    (1, 1, 1),
+    (1, 17, 5),
+    (5, 1, 300),
+    (7, 15, 8),
+    (8, 16, 9),
+    (9, 33, 16),
+    (13, 48, 17),
+    (14, 49, 3),
+    (15, 64, 31),
+    (25, 65, 40),
+    (31, 100, 100),
+    (40, 784, 100),
+    (100, 10, 20),
+    (100, 40, 784),
+    (33, 129, 513),
+    (200, 1000, 65),
+    (6, 961, 257),
+];
+
+#[test]
+fn vector_paths_equal_the_twin() {
+    let pool = Pool::serial();
+    for isa in simd() {
+        for &(m, n, k) in SIZES {
+            check(isa, &pool, m, n, k, true);
+        }
+        for x in 1..=34 {
+            check(isa, &pool, x, x + 3, x / 2 + 1, true);
+        }
+    }
+}
+
+#[test]
+fn portable_path_is_near_the_twin() {
+    for &(m, n, k) in SIZES {
+        check(Isa::SCALAR, &Pool::serial(), m, n, k, false);
+    }
+}
+
+#[test]
+fn threads_do_not_change_a_bit() {
+    for threads in [2, 3, 7] {
+        let pool = Pool::new(threads);
+        for isa in simd() {
+            for (m, n, k) in [(100, 100, 784), (40, 784, 100), (300, 310, 290), (1, 4000, 300)] {
+                check(isa, &pool, m, n, k, true);
+            }
+        }
+    }
+}
+
+#[test]
+fn double_precision_runs() {
+    let (m, n, k) = (5, 7, 11);
+    let a: Vec<f64> = values(m * k, 1).iter().map(|x| f64::from(*x)).collect();
+    let b: Vec<f64> = values(k * n, 2).iter().map(|x| f64::from(*x)).collect();
+    let (mut want, mut got) = (vec![0.0; m * n], vec![f64::NAN; m * n]);
+    reference(Mat::new(&a, m, k), Mat::new(&b, k, n), Start::Zero, &mut want);
+    gemm(Isa::best(), &Pool::serial(), Mat::new(&a, m, k), Mat::new(&b, k, n), Start::Zero, &mut got);
+    for (w, g) in want.iter().zip(&got) {
+        assert!((w - g).abs() <= k as f64 * k as f64 * f64::EPSILON);
+    }
+}
+
+/// Level 0: the equality above notices one ulp and a missing write.
+#[test]
+fn the_check_can_fail() {
+    let want = [1.0f32];
+    assert_ne!(want[0].to_bits(), f32::from_bits(want[0].to_bits() + 1).to_bits());
+    assert_ne!(want[0].to_bits(), f32::NAN.to_bits());
+}
+
+#[test]
+#[should_panic(expected = "inner extents")]
+fn wrong_extents_are_refused() {
+    gemm(
+        Isa::best(),
+        &Pool::serial(),
+        Mat::new(&[0.0f32; 6], 2, 3),
+        Mat::new(&[0.0; 8], 2, 4),
+        Start::Zero,
+        &mut [0.0; 8],
+    );
+}

@@ -1,0 +1,347 @@
+//! A thread pool for short parallel loops.
+//!
+//! [`Pool::run`] calls a closure once for every task index. How many tasks
+//! there are and what each does is the caller's choice, made from shapes alone;
+//! the pool only decides which thread does which, so nothing numeric can depend
+//! on it. Handing out work costs two atomic writes; idle workers spin for a
+//! while before they sleep, so that a chain of short loops does not pay for
+//! wake-ups.
+//!
+//! Not here: work stealing, futures, nesting (a loop inside a task runs on the
+//! task's own thread).
+
+use std::any::Any;
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+/// Spins of an idle worker before it sleeps (some tens of microseconds).
+const SPINS: u32 = 4_000;
+
+/// Threads that run loops. Dropping the pool ends them.
+pub struct Pool {
+    shared: Option<Arc<Shared>>,
+    workers: Vec<JoinHandle<()>>,
+}
+
+struct Shared {
+    /// Loop number in the upper half, next task in the lower: a worker that
+    /// comes late claims nothing of a newer loop with the older loop's closure.
+    claim: AtomicU64,
+    tasks: AtomicUsize,
+    done: AtomicUsize,
+    /// The closure of the running loop. Read only between a successful claim
+    /// and the matching increment of `done`.
+    job: Mutex<Option<Job>>,
+    panic: Mutex<Option<Box<dyn Any + Send>>>,
+    panicked: AtomicBool,
+    /// Held by the thread whose loop runs.
+    owner: Mutex<()>,
+    sleepers: AtomicU32,
+    sleep: Mutex<()>,
+    wake: Condvar,
+    stop: AtomicBool,
+}
+
+#[derive(Clone, Copy)]
+struct Job(*const (dyn Fn(usize) + Sync));
+
+// SAFETY: the pointer leads to a `Sync` closure that `run` keeps alive until all
+// tasks are done.
+unsafe impl Send for Job {}
+
+thread_local! {
+    static INSIDE: Cell<bool> = const { Cell::new(false) };
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Pool {
+    /// A pool that runs everything on the calling thread.
+    #[must_use]
+    pub const fn serial() -> Self {
+        Pool { shared: None, workers: Vec::new() }
+    }
+
+    /// A pool of `threads` threads, the caller's included.
+    #[must_use]
+    pub fn new(threads: usize) -> Self {
+        if threads <= 1 {
+            return Pool::serial();
+        }
+        let shared = Arc::new(Shared {
+            claim: AtomicU64::new(0),
+            tasks: AtomicUsize::new(0),
+            done: AtomicUsize::new(0),
+            job: Mutex::new(None),
+            panic: Mutex::new(None),
+            panicked: AtomicBool::new(false),
+            owner: Mutex::new(()),
+            sleepers: AtomicU32::new(0),
+            sleep: Mutex::new(()),
+            wake: Condvar::new(),
+            stop: AtomicBool::new(false),
+        });
+        let workers = (1..threads)
+            .filter_map(|i| {
+                let shared = Arc::clone(&shared);
+                std::thread::Builder::new().name(format!("kobai-{i}")).spawn(move || shared.work()).ok()
+            })
+            .collect();
+        Pool { shared: Some(shared), workers }
+    }
+
+    /// Number of threads, the caller's included.
+    #[must_use]
+    pub fn threads(&self) -> usize {
+        self.workers.len() + 1
+    }
+
+    /// Calls `task(i)` once for every `i` in `0..tasks`, in any order and on
+    /// any thread, and returns when all are done.
+    ///
+    /// # Panics
+    /// With the payload of a task that panicked, after all others are done.
+    pub fn run(&self, tasks: usize, task: &(dyn Fn(usize) + Sync)) {
+        let serial = || (0..tasks).for_each(task);
+        let Some(shared) = &self.shared else { return serial() };
+        if tasks <= 1 || INSIDE.get() {
+            return serial();
+        }
+        // Another thread's loop is running: do this one here rather than wait.
+        let Ok(_owner) = shared.owner.try_lock() else { return serial() };
+        shared.publish(tasks, task);
+        INSIDE.set(true);
+        shared.take_part((shared.claim.load(Ordering::Relaxed) >> 32) as u32);
+        INSIDE.set(false);
+        let mut spins = 0u32;
+        while shared.done.load(Ordering::Acquire) < tasks {
+            spins += 1;
+            if spins < 20_000 {
+                std::hint::spin_loop();
+            } else {
+                std::thread::yield_now();
+            }
+        }
+        if shared.panicked.swap(false, Ordering::Relaxed)
+            && let Some(payload) = lock(&shared.panic).take()
+        {
+            resume_unwind(payload);
+        }
+    }
+
+    /// Cuts `data` into chunks of `len` (the last may be shorter) and calls
+    /// `task(index, chunk)` for each.
+    ///
+    /// # Panics
+    /// If `len` is 0 and there are data, or if a task panics.
+    pub fn chunks_mut<T: Send>(&self, data: &mut [T], len: usize, task: impl Fn(usize, &mut [T]) + Sync) {
+        if data.is_empty() {
+            return;
+        }
+        assert!(len > 0, "chunks of length 0");
+        let total = data.len();
+        let base = Shares(data.as_mut_ptr());
+        self.run(total.div_ceil(len), &|i| {
+            let base = &base;
+            let start = i * len;
+            // SAFETY: chunk i covers start..min(start+len, total), inside `data`
+            // and disjoint from every other chunk; `run` calls each i once and
+            // returns before the borrow of `data` ends.
+            let chunk = unsafe { std::slice::from_raw_parts_mut(base.0.add(start), len.min(total - start)) };
+            task(i, chunk);
+        });
+    }
+}
+
+/// A pointer whose targets the tasks of one loop divide among themselves.
+#[derive(Clone, Copy)]
+pub(crate) struct Shares<T>(pub(crate) *mut T);
+// SAFETY: users of `Shares` hand disjoint parts to the tasks.
+unsafe impl<T: Send> Sync for Shares<T> {}
+
+impl Shared {
+    fn publish(&self, tasks: usize, task: &(dyn Fn(usize) + Sync)) {
+        // SAFETY: only the lifetime changes. `run` does not return before every
+        // task is done, and no worker touches the closure without a claim.
+        let job = Job(unsafe {
+            std::mem::transmute::<*const (dyn Fn(usize) + Sync + '_), *const (dyn Fn(usize) + Sync)>(task)
+        });
+        *lock(&self.job) = Some(job);
+        self.done.store(0, Ordering::Relaxed);
+        self.tasks.store(tasks, Ordering::Relaxed);
+        let generation = (self.claim.load(Ordering::Relaxed) >> 32).wrapping_add(1);
+        self.claim.store(generation << 32, Ordering::SeqCst);
+        if self.sleepers.load(Ordering::SeqCst) > 0 {
+            let _guard = lock(&self.sleep);
+            self.wake.notify_all();
+        }
+    }
+
+    /// Claims and does tasks of loop `generation` until none is left.
+    fn take_part(&self, generation: u32) {
+        let mut job = None;
+        loop {
+            let seen = self.claim.load(Ordering::Acquire);
+            let next = seen as u32 as usize;
+            if (seen >> 32) as u32 != generation || next >= self.tasks.load(Ordering::Relaxed) {
+                return;
+            }
+            if self.claim.compare_exchange_weak(seen, seen + 1, Ordering::AcqRel, Ordering::Relaxed).is_err()
+            {
+                continue;
+            }
+            // The claim succeeded, so this loop is still running and its closure alive.
+            let Job(task) = *job.get_or_insert_with(|| lock(&self.job).expect("a running loop has a job"));
+            // SAFETY: `run` waits for `done`, which this thread has not yet
+            // increased for the claimed task, so the closure is alive.
+            let task = unsafe { &*task };
+            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| task(next))) {
+                *lock(&self.panic) = Some(payload);
+                self.panicked.store(true, Ordering::Relaxed);
+            }
+            self.done.fetch_add(1, Ordering::Release);
+        }
+    }
+
+    fn work(&self) {
+        INSIDE.set(true);
+        let mut last = 0u32;
+        loop {
+            let mut spins = 0;
+            loop {
+                let generation = (self.claim.load(Ordering::Acquire) >> 32) as u32;
+                if generation != last {
+                    last = generation;
+                    break;
+                }
+                if self.stop.load(Ordering::Relaxed) {
+                    return;
+                }
+                spins += 1;
+                if spins < SPINS {
+                    std::hint::spin_loop();
+                } else {
+                    self.nap(last);
+                    spins = 0;
+                }
+            }
+            self.take_part(last);
+        }
+    }
+
+    /// Sleeps until there is a loop other than `last`, or the pool ends.
+    fn nap(&self, last: u32) {
+        let mut guard = lock(&self.sleep);
+        self.sleepers.fetch_add(1, Ordering::SeqCst);
+        while (self.claim.load(Ordering::SeqCst) >> 32) as u32 == last && !self.stop.load(Ordering::SeqCst) {
+            guard = self.wake.wait(guard).unwrap_or_else(PoisonError::into_inner);
+        }
+        self.sleepers.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        if let Some(shared) = &self.shared {
+            {
+                let _guard = lock(&shared.sleep);
+                shared.stop.store(true, Ordering::SeqCst);
+                shared.wake.notify_all();
+            }
+            for worker in self.workers.drain(..) {
+                let _ = worker.join();
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Pool {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Pool({} threads)", self.threads())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Pool;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    #[test]
+    fn every_task_runs_once() {
+        for threads in [1, 2, 3, 7] {
+            let pool = Pool::new(threads);
+            for tasks in [0, 1, 2, 5, 64, 1000] {
+                let counts: Vec<AtomicUsize> = (0..tasks).map(|_| AtomicUsize::new(0)).collect();
+                pool.run(tasks, &|i| {
+                    counts[i].fetch_add(1, Ordering::Relaxed);
+                });
+                assert!(
+                    counts.iter().all(|c| c.load(Ordering::Relaxed) == 1),
+                    "{threads} threads, {tasks} tasks"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn many_short_loops_with_pauses() {
+        let pool = Pool::new(3);
+        let total = AtomicUsize::new(0);
+        for round in 0..3000 {
+            pool.run(4, &|i| {
+                total.fetch_add(i, Ordering::Relaxed);
+            });
+            if round % 1000 == 0 {
+                std::thread::sleep(std::time::Duration::from_millis(5));
+            }
+        }
+        assert_eq!(total.load(Ordering::Relaxed), 3000 * 6);
+    }
+
+    #[test]
+    fn nested_loops_and_two_callers() {
+        let pool = Pool::new(2);
+        let total = AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    for _ in 0..200 {
+                        pool.run(3, &|_| {
+                            pool.run(2, &|_| {
+                                total.fetch_add(1, Ordering::Relaxed);
+                            })
+                        });
+                    }
+                });
+            }
+        });
+        assert_eq!(total.load(Ordering::Relaxed), 2 * 200 * 6);
+    }
+
+    #[test]
+    fn a_panic_reaches_the_caller_and_the_pool_survives() {
+        let pool = Pool::new(2);
+        let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            pool.run(8, &|i| assert!(i != 5, "task five"));
+        }));
+        assert!(caught.is_err());
+        let count = AtomicUsize::new(0);
+        pool.run(8, &|_| {
+            count.fetch_add(1, Ordering::Relaxed);
+        });
+        assert_eq!(count.load(Ordering::Relaxed), 8);
+    }
+
+    #[test]
+    fn chunks_cover_everything() {
+        let pool = Pool::new(3);
+        let mut data = vec![0usize; 103];
+        pool.chunks_mut(&mut data, 10, |i, chunk| chunk.iter_mut().for_each(|x| *x += i + 1));
+        assert!(data.iter().enumerate().all(|(j, x)| *x == j / 10 + 1));
+    }
+}
