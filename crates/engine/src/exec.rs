@@ -1,0 +1,429 @@
+//! Runs a plan.
+
+use crate::layer::{Backward, Cx, Forward, Layer, Mode};
+use crate::loss::{Score, Targets};
+use crate::observe::{Event, Observer};
+use crate::optim::Updater;
+use crate::plan::{BackwardStep, ForwardStep, LossStep, NodePlan, Plan, Program, SlotId, Step};
+use crate::rng::{Rng, Stream};
+use kobai_kernels::{Pool, Real, elementwise};
+use std::sync::Arc;
+
+/// Most inputs of a layer.
+pub const MAX_INPUTS: usize = 8;
+/// Most buffers of one step: inputs, their gradients, and five more.
+const MAX_SLOTS: usize = 2 * MAX_INPUTS + 5;
+
+/// A plan with its memory: params, gradients, state and the arena. After it is
+/// made, nothing allocates and nothing can fail.
+///
+/// ```
+/// use kobai_engine::loss::{Loss, Targets};
+/// use kobai_engine::optim::{Optimizer, Updater, Updates};
+/// use kobai_engine::{Executor, Graph, Plan, PlanOptions, Unobserved};
+/// use kobai_kernels::Pool;
+///
+/// let mut g = Graph::new([2].into());
+/// let x = g.linear("fc", g.input(), 2);
+/// g.output(x, Loss::CrossEntropy);
+/// let plan = Plan::new(&g, &PlanOptions::batch(4)).unwrap();
+/// let mut updater = Updater::new(&plan, Updates::new(Optimizer::Sgd { lr: 0.5 }));
+/// let mut exec = Executor::<f32>::new(plan.into(), 0, Pool::serial().into());
+/// // Class 1 is where the first feature is larger.
+/// let (x, labels) = ([1.0, 0.0, 0.0, 1.0, 0.9, 0.2, 0.1, 0.8], [1, 0, 1, 0]);
+/// for _ in 0..200 {
+///     exec.train_input(4).copy_from_slice(&x);
+///     exec.train_step(4, Targets::Classes(&labels), &mut updater, &mut Unobserved);
+/// }
+/// exec.eval_input(4).copy_from_slice(&x);
+/// assert_eq!(exec.evaluate(4, Targets::Classes(&labels)).correct, 4);
+/// ```
+#[derive(Debug)]
+pub struct Executor<T = f32> {
+    plan: Arc<Plan>,
+    params: Vec<T>,
+    grads: Vec<T>,
+    state: Vec<T>,
+    arena: Arena<T>,
+    pool: Arc<Pool>,
+    rng: Rng,
+    step: u64,
+}
+
+/// The arena, beginning on a cache line.
+#[derive(Debug)]
+struct Arena<T> {
+    memory: Vec<T>,
+    skip: usize,
+}
+
+impl<T: Real> Arena<T> {
+    fn new(len: usize) -> Self {
+        const LINE: usize = 64;
+        let slack = LINE / size_of::<T>();
+        let memory = vec![T::ZERO; len + slack];
+        let skip = memory.as_ptr().align_offset(LINE).min(slack);
+        Arena { memory, skip }
+    }
+
+    fn elements(&mut self) -> &mut [T] {
+        &mut self.memory[self.skip..]
+    }
+}
+
+impl<T: Real> Executor<T> {
+    /// Allocates everything and draws the initial params from a seed.
+    ///
+    /// The draw of a tensor is keyed by its name: two networks that share a seed
+    /// and a tensor's name and shape share its draw, whatever else they contain.
+    #[must_use]
+    pub fn new(plan: Arc<Plan>, seed: u64, pool: Arc<Pool>) -> Self {
+        let rng = Rng::new(seed);
+        let mut params = vec![T::ZERO; plan.param_len()];
+        for slot in &plan.params {
+            let rows = slot.spec.dims.first().copied().unwrap_or(1);
+            let draw = rng.draw(Stream::Init, name_key(&slot.name), 0);
+            slot.spec.init.fill(&mut params[slot.range.clone()], rows, slot.spec.fans, draw);
+        }
+        let mut state = vec![T::ZERO; plan.state_len()];
+        for slot in &plan.state {
+            state[slot.range.clone()].fill(T::from_f64(slot.start));
+        }
+        let grads = vec![T::ZERO; params.len()];
+        let arena = Arena::new(plan.train.arena.max(plan.eval.arena));
+        Executor { plan, params, grads, state, arena, pool, rng, step: 0 }
+    }
+
+    /// The plan.
+    #[must_use]
+    pub fn plan(&self) -> &Arc<Plan> {
+        &self.plan
+    }
+
+    /// All params, one tensor after the other (see [`Plan::params`]).
+    #[must_use]
+    pub fn params(&self) -> &[T] {
+        &self.params
+    }
+
+    /// All params, to be overwritten.
+    pub fn params_mut(&mut self) -> &mut [T] {
+        &mut self.params
+    }
+
+    /// Gradients of the last training step, in the order of the params.
+    #[must_use]
+    pub fn grads(&self) -> &[T] {
+        &self.grads
+    }
+
+    /// All state, one tensor after the other (see [`Plan::state`]).
+    #[must_use]
+    pub fn state(&self) -> &[T] {
+        &self.state
+    }
+
+    /// All state, to be overwritten.
+    pub fn state_mut(&mut self) -> &mut [T] {
+        &mut self.state
+    }
+
+    /// Training steps done.
+    #[must_use]
+    pub fn step(&self) -> u64 {
+        self.step
+    }
+
+    /// Continues counting from a step, after params and state were restored.
+    pub fn set_step(&mut self, step: u64) {
+        self.step = step;
+    }
+
+    /// Where the `n` examples of the next training step are to be written.
+    ///
+    /// # Panics
+    /// If `n` is 0 or more than the plan's batch.
+    pub fn train_input(&mut self, n: usize) -> &mut [T] {
+        assert!((1..=self.plan.options.batch).contains(&n), "batch of {n}, planned {}", self.plan.options.batch);
+        let (start, len) = place(&self.plan.train, self.plan.train.input, n);
+        &mut self.arena.elements()[start..start + len]
+    }
+
+    /// Where the `n` examples of the next evaluation are to be written.
+    ///
+    /// # Panics
+    /// If `n` is 0 or more than the plan's evaluation batch.
+    pub fn eval_input(&mut self, n: usize) -> &mut [T] {
+        let most = self.plan.options.eval_batch;
+        assert!((1..=most).contains(&n), "batch of {n}, planned {most}");
+        let (start, len) = place(&self.plan.eval, self.plan.eval.input, n);
+        &mut self.arena.elements()[start..start + len]
+    }
+
+    /// One training step on the `n` examples in [`Executor::train_input`]:
+    /// forward, loss, backward, update.
+    pub fn train_step(
+        &mut self,
+        n: usize,
+        targets: Targets<'_, T>,
+        updater: &mut Updater<T>,
+        watch: &mut dyn Observer<T>,
+    ) -> Score {
+        let score = self.forward_backward(n, targets, watch);
+        updater.update(self.plan.options.isa, &mut self.params, &mut self.grads);
+        if watch.wants(self.step).updated {
+            for node in self.plan.nodes.iter().filter(|n| !n.params.is_empty()) {
+                watch.event(&Event::Updated { step: self.step, node, params: &self.params[node.params.clone()] });
+            }
+        }
+        watch.event(&Event::StepEnded { step: self.step, loss: score.loss() });
+        self.step += 1;
+        score
+    }
+
+    /// Forward, loss and backward, without an update: fills [`Executor::grads`].
+    pub fn forward_backward(&mut self, n: usize, targets: Targets<'_, T>, watch: &mut dyn Observer<T>) -> Score {
+        let plan = Arc::clone(&self.plan);
+        self.run(&plan, &plan.train, Mode::Train, n, targets, watch)
+    }
+
+    /// The score of the `n` examples in [`Executor::eval_input`].
+    pub fn evaluate(&mut self, n: usize, targets: Targets<'_, T>) -> Score {
+        let plan = Arc::clone(&self.plan);
+        self.run(&plan, &plan.eval, Mode::Eval, n, targets, &mut crate::observe::Unobserved)
+    }
+
+    /// The outputs of the `n` examples of the last evaluation.
+    #[must_use]
+    pub fn outputs(&self, n: usize) -> &[T] {
+        let (start, len) = place(&self.plan.eval, self.plan.eval.output, n);
+        &self.arena.memory[self.arena.skip + start..][..len]
+    }
+
+    /// Overwrites the whole arena, for tests: no result may depend on what it held.
+    pub fn poison(&mut self, value: T) {
+        self.arena.memory.fill(value);
+    }
+
+    fn run(
+        &mut self,
+        plan: &Plan,
+        program: &Program,
+        mode: Mode,
+        n: usize,
+        targets: Targets<'_, T>,
+        watch: &mut dyn Observer<T>,
+    ) -> Score {
+        let wants = watch.wants(self.step);
+        let mut score = Score::default();
+        for step in &program.steps {
+            match step {
+                Step::Forward(s) => {
+                    let node = &plan.nodes[s.node];
+                    self.forward(plan, program, s, mode, n);
+                    if wants.forward && mode == Mode::Train {
+                        let (start, len) = place(program, s.output, n);
+                        let output = &self.arena.elements()[start..start + len];
+                        watch.event(&Event::Forward { step: self.step, node, n, output });
+                    }
+                }
+                Step::Loss(s) => score = self.loss(plan, program, s, n, targets),
+                Step::Backward(s) => {
+                    let node = &plan.nodes[s.node];
+                    self.backward(plan, program, s, n);
+                    if wants.backward && !node.params.is_empty() {
+                        let (start, len) = place(program, s.grad_output, n);
+                        watch.event(&Event::Backward {
+                            step: self.step,
+                            node,
+                            n,
+                            grad_output: &self.arena.memory[self.arena.skip + start..][..len],
+                            params: &self.params[node.params.clone()],
+                            grad_params: &self.grads[node.params.clone()],
+                        });
+                    }
+                }
+                Step::Accumulate { from, to } => {
+                    let mut pieces = Pieces::new(self.arena.elements(), program, n, &[*from, *to]);
+                    let to = pieces.take(Some(*to));
+                    elementwise::add_assign(plan.options.isa, to, pieces.get(Some(*from)));
+                }
+            }
+        }
+        score
+    }
+
+    fn forward(&mut self, plan: &Plan, program: &Program, s: &ForwardStep, mode: Mode, n: usize) {
+        let node = &plan.nodes[s.node];
+        let Some(layer) = &node.layer else { return };
+        let cx = context(&self.pool, self.rng, self.step, plan, node, mode, n);
+        if s.copy_first {
+            self.copy(program, s.inputs[0], s.output, n);
+        }
+        let ids = s.inputs.iter().copied().chain([s.output]).chain(s.saved).chain(s.scratch);
+        let mut pieces = Pieces::collect(self.arena.elements(), program, n, ids);
+        let output = pieces.take(Some(s.output));
+        let saved = pieces.take(s.saved);
+        let scratch = pieces.take(s.scratch);
+        let mut inputs = [&[][..]; MAX_INPUTS];
+        if !node.plan.in_place {
+            for (input, id) in inputs.iter_mut().zip(&s.inputs) {
+                *input = pieces.get(Some(*id));
+            }
+        }
+        layer.forward(
+            &cx,
+            Forward {
+                inputs: &inputs[..s.inputs.len()],
+                params: &self.params[node.params.clone()],
+                state: &mut self.state[node.state.clone()],
+                output,
+                saved,
+                scratch,
+            },
+        );
+    }
+
+    fn loss(&mut self, plan: &Plan, program: &Program, s: &LossStep, n: usize, targets: Targets<'_, T>) -> Score {
+        let ids = [s.output, s.work, s.losses].into_iter().chain(s.grad);
+        let mut pieces = Pieces::collect(self.arena.elements(), program, n, ids);
+        let (work, losses, grad) = (pieces.take(Some(s.work)), pieces.take(Some(s.losses)), pieces.take(s.grad));
+        let output = pieces.get(Some(s.output));
+        let isa = plan.options.isa;
+        let score = plan.loss.forward(isa, n, output, targets, work, losses);
+        if s.grad.is_some() {
+            plan.loss.backward(isa, n, output, targets, work, grad);
+        }
+        score
+    }
+
+    fn backward(&mut self, plan: &Plan, program: &Program, s: &BackwardStep, n: usize) {
+        let node = &plan.nodes[s.node];
+        let Some(layer) = &node.layer else { return };
+        let cx = context(&self.pool, self.rng, self.step, plan, node, Mode::Train, n);
+        if s.copy_first
+            && let Some(to) = s.grad_inputs[0]
+        {
+            self.copy(program, s.grad_output, to, n);
+        }
+        let ids = s.inputs.iter().copied().chain(s.output).chain([s.grad_output]);
+        let ids = ids.chain(s.grad_inputs.iter().flatten().copied()).chain(s.saved).chain(s.scratch);
+        let mut pieces = Pieces::collect(self.arena.elements(), program, n, ids);
+        let mut grad_inputs: [Option<&mut [T]>; MAX_INPUTS] = Default::default();
+        for (grad, id) in grad_inputs.iter_mut().zip(&s.grad_inputs) {
+            *grad = id.map(|id| pieces.take(Some(id)));
+        }
+        let scratch = pieces.take(s.scratch);
+        let mut inputs = [&[][..]; MAX_INPUTS];
+        for (input, id) in inputs.iter_mut().zip(&s.inputs) {
+            *input = pieces.get(Some(*id));
+        }
+        layer.backward(
+            &cx,
+            Backward {
+                inputs: &inputs[..s.inputs.len()],
+                output: pieces.get(s.output),
+                params: &self.params[node.params.clone()],
+                saved: pieces.get(s.saved),
+                grad_output: if node.plan.in_place { &[] } else { pieces.get(Some(s.grad_output)) },
+                grad_inputs: &mut grad_inputs[..s.grad_inputs.len()],
+                grad_params: &mut self.grads[node.params.clone()],
+                scratch,
+            },
+        );
+    }
+
+    fn copy(&mut self, program: &Program, from: SlotId, to: SlotId, n: usize) {
+        let mut pieces = Pieces::new(self.arena.elements(), program, n, &[from, to]);
+        let to = pieces.take(Some(to));
+        to.copy_from_slice(pieces.get(Some(from)));
+    }
+}
+
+fn context<'a>(
+    pool: &'a Pool,
+    rng: Rng,
+    step: u64,
+    plan: &Plan,
+    node: &'a NodePlan,
+    mode: Mode,
+    n: usize,
+) -> Cx<'a> {
+    Cx { mode, n, shapes: &node.input_shapes, isa: plan.options.isa, pool, rng, step, node: node.index as u32 }
+}
+
+/// First element and length of a buffer that holds `n` examples.
+fn place(program: &Program, id: SlotId, n: usize) -> (usize, usize) {
+    let slot = &program.slots[id.0];
+    (slot.offset, slot.extent.len(n))
+}
+
+/// FNV-1a of a name: the key of its draw.
+fn name_key(name: &str) -> u64 {
+    name.bytes().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// The disjoint slices of the arena that one step works on.
+struct Pieces<'a, T> {
+    ids: [SlotId; MAX_SLOTS],
+    pieces: [&'a mut [T]; MAX_SLOTS],
+    count: usize,
+}
+
+impl<'a, T: Real> Pieces<'a, T> {
+    fn new(arena: &'a mut [T], program: &Program, n: usize, ids: &[SlotId]) -> Self {
+        Pieces::collect(arena, program, n, ids.iter().copied())
+    }
+
+    /// Splits the arena in the order of offsets. A buffer that is named twice
+    /// appears once.
+    fn collect(arena: &'a mut [T], program: &Program, n: usize, wanted: impl Iterator<Item = SlotId>) -> Self {
+        let mut ids = [SlotId(0); MAX_SLOTS];
+        let mut count = 0;
+        for id in wanted {
+            let offset = program.slots[id.0].offset;
+            let at = (0..count).find(|i| program.slots[ids[*i].0].offset >= offset || ids[*i] == id);
+            let at = at.unwrap_or(count);
+            if at < count && ids[at] == id {
+                continue;
+            }
+            ids.copy_within(at..count, at + 1);
+            ids[at] = id;
+            count += 1;
+        }
+        let mut pieces: [&'a mut [T]; MAX_SLOTS] = Default::default();
+        let (mut rest, mut done) = (arena, 0);
+        for (piece, id) in pieces.iter_mut().zip(&ids[..count]) {
+            let (start, len) = place(program, *id, n);
+            let (_, tail) = std::mem::take(&mut rest).split_at_mut(start - done);
+            let (this, tail) = tail.split_at_mut(len);
+            *piece = this;
+            rest = tail;
+            done = start + len;
+        }
+        Pieces { ids, pieces, count }
+    }
+
+    fn position(&self, id: SlotId) -> usize {
+        self.ids[..self.count].iter().position(|i| *i == id).expect("a step names its buffers")
+    }
+
+    /// The buffer, to be written; an empty slice for none.
+    fn take(&mut self, id: Option<SlotId>) -> &'a mut [T] {
+        match id {
+            Some(id) => {
+                let at = self.position(id);
+                std::mem::take(&mut self.pieces[at])
+            }
+            None => &mut [],
+        }
+    }
+
+    /// The buffer, to be read; an empty slice for none, or for one that was taken.
+    fn get(&self, id: Option<SlotId>) -> &[T] {
+        match id {
+            Some(id) => self.pieces[self.position(id)],
+            None => &[],
+        }
+    }
+}

@@ -1,0 +1,306 @@
+//! What a layer is: plain configuration and four functions.
+//!
+//! A layer owns no tensors. It says what it needs for given input shapes
+//! ([`Layer::plan`]), and computes on memory that the plan lends it. Four words
+//! name that memory everywhere: **params** (learned), **state** (kept, not
+//! learned), **saved** (forward to backward of one step), **scratch** (inside
+//! one call).
+//!
+//! The set of layers is closed ([`LayerKind`]), so that a plan can be read,
+//! printed and one day run by another device.
+
+use crate::error::Problem;
+use crate::init::{Fans, Init};
+use crate::layers::{Activation, Add, BatchNorm, Dropout, Flatten, Linear};
+use crate::rng::{Draw, Rng, Stream};
+use crate::Shape;
+use kobai_kernels::{Isa, Pool, Real};
+
+/// Whether a step learns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Batch statistics, dropout, saved values.
+    Train,
+    /// Running statistics, no dropout, nothing saved.
+    Eval,
+}
+
+/// One differentiable operation.
+pub trait Layer {
+    /// Its name in plans and files, such as `linear`.
+    fn kind(&self) -> &'static str;
+
+    /// Everything that follows from the shapes of the inputs, or why they do
+    /// not fit. The only place where a layer may fail.
+    ///
+    /// # Errors
+    /// What is wrong with the inputs or the settings.
+    fn plan(&self, inputs: &[Shape]) -> Result<LayerPlan, Problem>;
+
+    /// Writes the output, the saved values and the state.
+    fn forward<T: Real>(&self, cx: &Cx<'_>, io: Forward<'_, T>);
+
+    /// Given the gradient of the loss with respect to the output, writes the
+    /// gradients with respect to the inputs that want one and to the params.
+    fn backward<T: Real>(&self, cx: &Cx<'_>, io: Backward<'_, T>);
+}
+
+/// What a layer needs for given input shapes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LayerPlan {
+    /// Shape of the output.
+    pub output: Shape,
+    /// Learned values, in the order in which they lie in memory.
+    pub params: Vec<ParamSpec>,
+    /// Persistent values that are not learned.
+    pub state: Vec<StateSpec>,
+    /// Elements kept from forward to backward.
+    pub saved: Extent,
+    /// Elements used inside one call.
+    pub scratch: Extent,
+    /// Whether backward reads the input.
+    pub reads_input: bool,
+    /// Whether backward reads the output.
+    pub reads_output: bool,
+    /// Whether the layer transforms its input where it lies. Forward then finds
+    /// the input in `output`, and backward the gradient in `grad_inputs[0]`.
+    pub in_place: bool,
+    /// Multiply-adds of one example, forward.
+    pub macs: u64,
+    /// Algorithm, chosen from the shape; empty if there is only one.
+    pub algorithm: &'static str,
+    /// Smallest batch that the layer can train on.
+    pub min_batch: usize,
+}
+
+impl LayerPlan {
+    /// The plan of an element-wise layer without parameters that works in place.
+    #[must_use]
+    pub fn elementwise(shape: Shape) -> Self {
+        LayerPlan { in_place: true, ..LayerPlan::new(shape) }
+    }
+
+    /// The plan of a layer that needs nothing but its output.
+    #[must_use]
+    pub fn new(output: Shape) -> Self {
+        LayerPlan {
+            output,
+            params: Vec::new(),
+            state: Vec::new(),
+            saved: Extent::default(),
+            scratch: Extent::default(),
+            reads_input: false,
+            reads_output: false,
+            in_place: false,
+            macs: 0,
+            algorithm: "",
+            min_batch: 1,
+        }
+    }
+
+    /// Number of learned values.
+    #[must_use]
+    pub fn param_len(&self) -> usize {
+        self.params.iter().map(ParamSpec::len).sum()
+    }
+
+    /// Number of persistent values that are not learned.
+    #[must_use]
+    pub fn state_len(&self) -> usize {
+        self.state.iter().map(|s| s.len).sum()
+    }
+}
+
+/// A number of elements that grows with the batch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Extent {
+    /// Elements whatever the batch.
+    pub fixed: usize,
+    /// Elements for each example.
+    pub per_example: usize,
+}
+
+impl Extent {
+    /// Elements for a batch.
+    #[must_use]
+    pub fn len(self, batch: usize) -> usize {
+        self.fixed + self.per_example * batch
+    }
+
+    /// Whether nothing is needed.
+    #[must_use]
+    pub fn is_empty(self) -> bool {
+        self == Extent::default()
+    }
+}
+
+/// A learned tensor.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ParamSpec {
+    /// Last part of its path, such as `weight`.
+    pub name: &'static str,
+    /// Extents, outermost first.
+    pub dims: Vec<usize>,
+    /// How it begins.
+    pub init: Init,
+    /// Fans for the scaled rules.
+    pub fans: Fans,
+    /// Whether penalties apply unless told otherwise: weights yes, biases and
+    /// the parameters of normalisation no.
+    pub decay: bool,
+}
+
+impl ParamSpec {
+    /// Number of elements.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.dims.iter().product()
+    }
+
+    /// Whether there are no elements.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// A persistent tensor that is not learned.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StateSpec {
+    /// Last part of its path, such as `running_mean`.
+    pub name: &'static str,
+    /// Number of elements.
+    pub len: usize,
+    /// Value at the start.
+    pub start: f64,
+}
+
+/// What is true for every layer of a step.
+#[derive(Clone, Copy, Debug)]
+pub struct Cx<'a> {
+    /// Training or evaluation.
+    pub mode: Mode,
+    /// Number of examples.
+    pub n: usize,
+    /// Shapes of the inputs.
+    pub shapes: &'a [Shape],
+    /// Instruction set.
+    pub isa: Isa,
+    /// Threads.
+    pub pool: &'a Pool,
+    /// Random numbers of the run.
+    pub rng: Rng,
+    /// Step, from 0.
+    pub step: u64,
+    /// Index of the node, which keys its random numbers.
+    pub node: u32,
+}
+
+impl Cx<'_> {
+    /// This node's draw of a stream at this step.
+    #[must_use]
+    pub fn draw(&self, stream: Stream) -> Draw {
+        self.rng.draw(stream, self.step, self.node)
+    }
+}
+
+/// Memory of a forward call. Every slice holds `n` examples.
+#[derive(Debug)]
+pub struct Forward<'a, T> {
+    /// Inputs. Empty slices if the layer works in place.
+    pub inputs: &'a [&'a [T]],
+    /// Params, one after the other.
+    pub params: &'a [T],
+    /// State, one after the other.
+    pub state: &'a mut [T],
+    /// Output. Holds the input if the layer works in place.
+    pub output: &'a mut [T],
+    /// Saved values; empty in evaluation.
+    pub saved: &'a mut [T],
+    /// Scratch.
+    pub scratch: &'a mut [T],
+}
+
+/// Memory of a backward call.
+#[derive(Debug)]
+pub struct Backward<'a, T> {
+    /// Inputs of the forward call, if the plan says that backward reads them.
+    pub inputs: &'a [&'a [T]],
+    /// Output of the forward call, if the plan says that backward reads it.
+    pub output: &'a [T],
+    /// Params.
+    pub params: &'a [T],
+    /// Saved values.
+    pub saved: &'a [T],
+    /// Gradient with respect to the output. Empty if the layer works in place.
+    pub grad_output: &'a [T],
+    /// Gradients with respect to the inputs, where one is wanted. The first
+    /// holds the gradient with respect to the output if the layer works in place.
+    pub grad_inputs: &'a mut [Option<&'a mut [T]>],
+    /// Gradient with respect to the params, to be written.
+    pub grad_params: &'a mut [T],
+    /// Scratch.
+    pub scratch: &'a mut [T],
+}
+
+impl<T> Backward<'_, T> {
+    /// The gradient with respect to input `i`, if it is wanted.
+    pub fn grad_input(&mut self, i: usize) -> Option<&mut [T]> {
+        self.grad_inputs.get_mut(i).and_then(|g| g.as_deref_mut())
+    }
+}
+
+/// Every layer there is.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs, reason = "each variant is documented at its type")]
+pub enum LayerKind {
+    Linear(Linear),
+    Activation(Activation),
+    BatchNorm(BatchNorm),
+    Dropout(Dropout),
+    Flatten(Flatten),
+    Add(Add),
+}
+
+/// Calls one method of whichever layer it is.
+macro_rules! each {
+    ($self:expr, $layer:ident => $call:expr) => {
+        match $self {
+            LayerKind::Linear($layer) => $call,
+            LayerKind::Activation($layer) => $call,
+            LayerKind::BatchNorm($layer) => $call,
+            LayerKind::Dropout($layer) => $call,
+            LayerKind::Flatten($layer) => $call,
+            LayerKind::Add($layer) => $call,
+        }
+    };
+}
+
+impl Layer for LayerKind {
+    fn kind(&self) -> &'static str {
+        each!(self, layer => layer.kind())
+    }
+
+    fn plan(&self, inputs: &[Shape]) -> Result<LayerPlan, Problem> {
+        each!(self, layer => layer.plan(inputs))
+    }
+
+    fn forward<T: Real>(&self, cx: &Cx<'_>, io: Forward<'_, T>) {
+        each!(self, layer => layer.forward(cx, io));
+    }
+
+    fn backward<T: Real>(&self, cx: &Cx<'_>, io: Backward<'_, T>) {
+        each!(self, layer => layer.backward(cx, io));
+    }
+}
+
+/// The only input's shape.
+///
+/// # Errors
+/// If there is another number of inputs.
+pub(crate) fn one_input(inputs: &[Shape]) -> Result<Shape, Problem> {
+    match inputs {
+        [shape] => Ok(*shape),
+        _ => Err(Problem::Inputs { expected: 1, got: inputs.len() }),
+    }
+}

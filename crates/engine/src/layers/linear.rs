@@ -1,0 +1,127 @@
+use crate::Shape;
+use crate::error::Problem;
+use crate::init::{Fan, Fans, Init};
+use crate::layer::{Backward, Cx, Forward, Layer, LayerPlan, ParamSpec, one_input};
+use kobai_kernels::gemm::{Mat, Start, gemm};
+use kobai_kernels::{Real, reduce};
+
+/// A fully connected layer: every output is a weighted sum of all inputs.
+///
+/// # Formula
+/// Y = X·Wᵀ + b, with X n×in, W out×in, b out, Y n×out.
+///
+/// # Gradient
+/// For G = dL/dY:  dL/dW = Gᵀ·X,  dL/db = Σ over examples of G,  dL/dX = G·W.
+///
+/// # Shapes
+/// `[in_features]` → `[out_features]`; params `weight` `[out, in]`, `bias` `[out]`.
+///
+/// # Saved
+/// Nothing; backward reads the input.
+///
+/// # Train/Eval
+/// The same.
+///
+/// # Cost
+/// `in · out` multiply-adds per example forward, twice that backward (once if
+/// the input needs no gradient).
+///
+/// # Errors
+/// Input of rank ≠ 1; `in_features` given and different; no output features.
+///
+/// # Source
+/// Agrees with `torch.nn.Linear`, layout of the weight included.
+///
+/// # Example
+/// ```
+/// use kobai_engine::{Alone, layers::Linear};
+/// let mut layer = Alone::<f64>::new(Linear::new(1), &[[2].into()], 1).unwrap();
+/// layer.params().copy_from_slice(&[3.0, 4.0, 0.5]); // weight 3 4, bias 0.5
+/// assert_eq!(layer.forward(&[&[10.0, 1.0]]), [34.5]);
+/// let gradients = layer.backward(&[2.0]);
+/// assert_eq!(gradients.inputs[0], [6.0, 8.0]); // 2·W
+/// assert_eq!(gradients.params, [20.0, 2.0, 2.0]); // 2·x, 2
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Linear {
+    /// Number of outputs.
+    pub out_features: usize,
+    /// Number of inputs, if it should be checked rather than taken from the input.
+    pub in_features: Option<usize>,
+    /// Whether there is a bias.
+    pub bias: bool,
+    /// How the weight begins; He (fan-in) by default. The bias begins at 0.
+    pub init: Init,
+}
+
+impl Linear {
+    /// A layer with a bias and He weights.
+    #[must_use]
+    pub fn new(out_features: usize) -> Self {
+        Linear { out_features, in_features: None, bias: true, init: Init::HeNormal(Fan::In) }
+    }
+
+    /// The same layer with other initial weights.
+    #[must_use]
+    pub fn init(self, init: Init) -> Self {
+        Linear { init, ..self }
+    }
+}
+
+impl Layer for Linear {
+    fn kind(&self) -> &'static str {
+        "linear"
+    }
+
+    fn plan(&self, inputs: &[Shape]) -> Result<LayerPlan, Problem> {
+        let input = one_input(inputs)?;
+        if input.rank() != 1 {
+            return Err(Problem::Rank { expected: 1, got: input });
+        }
+        if let Some(expected) = self.in_features
+            && expected != input.len()
+        {
+            return Err(Problem::Features { expected, got: input });
+        }
+        let (outs, ins) = (self.out_features, input.len());
+        if outs == 0 {
+            return Err(Problem::Setting { name: "out_features", got: 0.0, range: "out_features >= 1" });
+        }
+        let fans = Fans { fan_in: ins, fan_out: outs };
+        let mut params =
+            vec![ParamSpec { name: "weight", dims: vec![outs, ins], init: self.init, fans, decay: true }];
+        if self.bias {
+            params.push(ParamSpec { name: "bias", dims: vec![outs], init: Init::Zeros, fans, decay: false });
+        }
+        Ok(LayerPlan {
+            params,
+            reads_input: true,
+            macs: (outs * ins) as u64,
+            algorithm: "gemm",
+            ..LayerPlan::new([outs].into())
+        })
+    }
+
+    fn forward<T: Real>(&self, cx: &Cx<'_>, io: Forward<'_, T>) {
+        let x = io.inputs[0];
+        let (outs, ins) = (self.out_features, cx.shapes[0].len());
+        let (weight, bias) = io.params.split_at(outs * ins);
+        let start = if self.bias { Start::Bias(bias) } else { Start::Zero };
+        gemm(cx.isa, cx.pool, Mat::new(x, cx.n, ins), Mat::new(weight, outs, ins).t(), start, io.output);
+    }
+
+    fn backward<T: Real>(&self, cx: &Cx<'_>, mut io: Backward<'_, T>) {
+        let (x, g) = (io.inputs[0], io.grad_output);
+        let (outs, ins) = (self.out_features, cx.shapes[0].len());
+        let (x, g) = (Mat::new(x, cx.n, ins), Mat::new(g, cx.n, outs));
+        let (grad_weight, grad_bias) = io.grad_params.split_at_mut(outs * ins);
+        gemm(cx.isa, cx.pool, g.t(), x, Start::Zero, grad_weight);
+        if self.bias {
+            reduce::column_sums(cx.isa, cx.n, outs, io.grad_output, grad_bias);
+        }
+        let weight = Mat::new(&io.params[..outs * ins], outs, ins);
+        if let Some(grad_x) = io.grad_input(0) {
+            gemm(cx.isa, cx.pool, g, weight, Start::Zero, grad_x);
+        }
+    }
+}

@@ -1,0 +1,310 @@
+//! The steps of a training step or an evaluation, and the buffers they use.
+
+use super::memory;
+use super::NodePlan;
+use crate::layer::Extent;
+use std::ops::Range;
+
+/// A buffer of a program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SlotId(pub usize);
+
+/// What a buffer holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Output of a node.
+    Value,
+    /// Gradient of the loss with respect to an output.
+    Gradient,
+    /// Forward to backward of one step.
+    Saved,
+    /// Inside one call.
+    Scratch,
+}
+
+/// A buffer: role, size, lifetime, place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Slot {
+    /// What it holds.
+    pub role: Role,
+    /// Node that it belongs to.
+    pub node: usize,
+    /// Elements.
+    pub extent: Extent,
+    /// Steps during which its contents matter.
+    pub live: Range<usize>,
+    /// First element in the arena.
+    pub offset: usize,
+}
+
+/// Runs a node forward.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the fields of `Forward`, as slots")]
+pub struct ForwardStep {
+    pub node: usize,
+    pub inputs: Vec<SlotId>,
+    pub output: SlotId,
+    /// The input must be copied to the output first: the layer works in place,
+    /// but its input is needed later.
+    pub copy_first: bool,
+    pub saved: Option<SlotId>,
+    pub scratch: Option<SlotId>,
+}
+
+/// Computes the loss and, while training, its gradient with respect to the output.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "slots named after the arguments of `Loss`")]
+pub struct LossStep {
+    pub output: SlotId,
+    pub work: SlotId,
+    pub losses: SlotId,
+    pub grad: Option<SlotId>,
+}
+
+/// Runs a node backward.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the fields of `Backward`, as slots")]
+pub struct BackwardStep {
+    pub node: usize,
+    pub inputs: Vec<SlotId>,
+    pub output: Option<SlotId>,
+    pub grad_output: SlotId,
+    pub grad_inputs: Vec<Option<SlotId>>,
+    /// The gradient must be copied to `grad_inputs[0]` first, for a layer that works in place.
+    pub copy_first: bool,
+    pub saved: Option<SlotId>,
+    pub scratch: Option<SlotId>,
+}
+
+/// One entry of a program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// A node forward.
+    Forward(ForwardStep),
+    /// The loss.
+    Loss(LossStep),
+    /// A node backward.
+    Backward(BackwardStep),
+    /// `to += from`: a value that several nodes read receives several gradients,
+    /// added in the reverse order of its readers.
+    Accumulate {
+        /// Gradient from one reader.
+        from: SlotId,
+        /// Sum.
+        to: SlotId,
+    },
+}
+
+/// Steps and buffers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Program {
+    /// In execution order.
+    pub steps: Vec<Step>,
+    /// Buffers.
+    pub slots: Vec<Slot>,
+    /// Buffer of the input.
+    pub input: SlotId,
+    /// Buffer of the output.
+    pub output: SlotId,
+    /// Elements of the arena.
+    pub arena: usize,
+    /// Elements that the arena would have if no buffers shared memory.
+    pub unshared: usize,
+}
+
+struct Builder<'a> {
+    nodes: &'a [NodePlan],
+    readers: Vec<Vec<usize>>,
+    steps: Vec<Step>,
+    slots: Vec<Slot>,
+    values: Vec<SlotId>,
+    output: usize,
+    train: bool,
+}
+
+impl Program {
+    pub(super) fn train(nodes: &[NodePlan], needs: &[bool], output: usize, batch: usize, share: bool) -> Self {
+        let mut b = Builder::new(nodes, output, true);
+        b.forward();
+        let grad = b.loss();
+        b.backward(needs, grad);
+        b.finish(batch, share)
+    }
+
+    pub(super) fn eval(nodes: &[NodePlan], output: usize, batch: usize, share: bool) -> Self {
+        let mut b = Builder::new(nodes, output, false);
+        b.forward();
+        b.loss();
+        b.finish(batch, share)
+    }
+}
+
+impl<'a> Builder<'a> {
+    fn new(nodes: &'a [NodePlan], output: usize, train: bool) -> Self {
+        let mut readers = vec![Vec::new(); nodes.len()];
+        for node in nodes {
+            for input in &node.inputs {
+                readers[*input].push(node.index);
+            }
+        }
+        Builder { nodes, readers, steps: Vec::new(), slots: Vec::new(), values: Vec::new(), output, train }
+    }
+
+    fn slot(&mut self, role: Role, node: usize, extent: Extent) -> SlotId {
+        self.slots.push(Slot { role, node, extent, live: 0..0, offset: 0 });
+        SlotId(self.slots.len() - 1)
+    }
+
+    fn value_extent(&self, node: usize) -> Extent {
+        Extent { fixed: 0, per_example: self.nodes[node].plan.output.len() }
+    }
+
+    fn optional(&mut self, role: Role, node: usize, extent: Extent) -> Option<SlotId> {
+        (!extent.is_empty()).then(|| self.slot(role, node, extent))
+    }
+
+    /// Whether `node` may write its output over its input.
+    fn may_overwrite(&self, node: &NodePlan) -> bool {
+        let input = node.inputs[0];
+        self.readers[input].len() == 1
+            && input != self.output
+            && !(self.train && self.nodes[input].plan.reads_output)
+    }
+
+    fn forward(&mut self) {
+        for node in self.nodes {
+            if node.layer.is_none() {
+                let slot = self.slot(Role::Value, node.index, self.value_extent(node.index));
+                self.values.push(slot);
+                continue;
+            }
+            let in_place = node.plan.in_place && self.may_overwrite(node);
+            let output = if in_place {
+                self.values[node.inputs[0]]
+            } else {
+                self.slot(Role::Value, node.index, self.value_extent(node.index))
+            };
+            let inputs = node.inputs.iter().map(|i| self.values[*i]).collect();
+            let saved = if self.train { node.plan.saved } else { Extent::default() };
+            let saved = self.optional(Role::Saved, node.index, saved);
+            let scratch = self.optional(Role::Scratch, node.index, node.plan.scratch);
+            self.values.push(output);
+            self.steps.push(Step::Forward(ForwardStep {
+                node: node.index,
+                inputs,
+                output,
+                copy_first: node.plan.in_place && !in_place,
+                saved,
+                scratch,
+            }));
+        }
+    }
+
+    fn loss(&mut self) -> Option<SlotId> {
+        let extent = self.value_extent(self.output);
+        let output = self.values[self.output];
+        let work = self.slot(Role::Scratch, self.output, extent);
+        let losses = self.slot(Role::Scratch, self.output, Extent { fixed: 0, per_example: 1 });
+        let grad = self.train.then(|| self.slot(Role::Gradient, self.output, extent));
+        self.steps.push(Step::Loss(LossStep { output, work, losses, grad }));
+        grad
+    }
+
+    fn backward(&mut self, needs: &[bool], grad: Option<SlotId>) {
+        // The output may have readers too; their gradients are added to the loss's.
+        let mut gradients: Vec<Option<SlotId>> = vec![None; self.nodes.len()];
+        gradients[self.output] = grad;
+        for node in self.nodes.iter().rev() {
+            let Some(grad_output) = gradients[node.index] else { continue };
+            let wanted: Vec<bool> = node.inputs.iter().map(|i| needs[*i]).collect();
+            if node.layer.is_none() || (node.params.is_empty() && !wanted.contains(&true)) {
+                continue;
+            }
+            let in_place = node.plan.in_place
+                && wanted[0]
+                && gradients[node.inputs[0]].is_none()
+                && self.readers[node.inputs[0]].len() == 1;
+            let mut grad_inputs = Vec::new();
+            let mut sums = Vec::new();
+            for (input, wanted) in node.inputs.iter().zip(&wanted) {
+                if !wanted {
+                    grad_inputs.push(None);
+                    continue;
+                }
+                let slot = if in_place {
+                    grad_output
+                } else {
+                    self.slot(Role::Gradient, *input, self.value_extent(*input))
+                };
+                grad_inputs.push(Some(slot));
+                match gradients[*input] {
+                    None => gradients[*input] = Some(slot),
+                    Some(to) => sums.push(Step::Accumulate { from: slot, to }),
+                }
+            }
+            let inputs = if node.plan.reads_input {
+                node.inputs.iter().map(|i| self.values[*i]).collect()
+            } else {
+                Vec::new()
+            };
+            let saved = self.steps.iter().find_map(|step| match step {
+                Step::Forward(f) if f.node == node.index => Some(f.saved),
+                _ => None,
+            });
+            let scratch = self.optional(Role::Scratch, node.index, node.plan.scratch);
+            self.steps.push(Step::Backward(BackwardStep {
+                node: node.index,
+                inputs,
+                output: node.plan.reads_output.then(|| self.values[node.index]),
+                grad_output,
+                copy_first: node.plan.in_place && !in_place && wanted[0],
+                grad_inputs,
+                saved: saved.flatten(),
+                scratch,
+            }));
+            self.steps.append(&mut sums);
+        }
+    }
+
+    fn finish(self, batch: usize, share: bool) -> Program {
+        let Builder { steps, mut slots, values, output, .. } = self;
+        // The input is there before the first step; the output can be read after the last.
+        let last = steps.len();
+        touch(&mut slots, values[0], 0);
+        for (at, step) in steps.iter().enumerate() {
+            for slot in step.slots() {
+                touch(&mut slots, slot, at);
+            }
+        }
+        touch(&mut slots, values[output], last);
+        let unshared = slots.iter().map(|s| memory::rounded(s.extent.len(batch))).sum();
+        let arena = memory::place(&mut slots, batch, share);
+        Program { steps, slots, input: values[0], output: values[output], arena, unshared }
+    }
+}
+
+fn touch(slots: &mut [Slot], slot: SlotId, at: usize) {
+    let live = &mut slots[slot.0].live;
+    *live = if live.is_empty() { at..at + 1 } else { live.start..live.end.max(at + 1) };
+}
+
+impl Step {
+    /// Every buffer that the step reads or writes.
+    pub fn slots(&self) -> Vec<SlotId> {
+        match self {
+            Step::Forward(s) => s.inputs.iter().chain([&s.output]).chain(&s.saved).chain(&s.scratch).copied().collect(),
+            Step::Loss(s) => [s.output, s.work, s.losses].iter().chain(&s.grad).copied().collect(),
+            Step::Backward(s) => s
+                .inputs
+                .iter()
+                .chain(&s.output)
+                .chain([&s.grad_output])
+                .chain(s.grad_inputs.iter().flatten())
+                .chain(&s.saved)
+                .chain(&s.scratch)
+                .copied()
+                .collect(),
+            Step::Accumulate { from, to } => vec![*from, *to],
+        }
+    }
+}
