@@ -2,14 +2,43 @@
 //!
 //! This is the only crate with unsafe code. Kernels are safe functions: they
 //! check lengths once, then run. The first argument is the [`Isa`].
+//!
+//! | module | what |
+//! |---|---|
+//! | [`gemm`] | matrix product, all transposes |
+//! | [`activation`] | non-linear functions and their gradients, in place |
+//! | [`norm`] | batch normalisation |
+//! | [`dropout`] | masks from counters |
+//! | [`softmax`] | soft-max, cross-entropy, squared error |
+//! | [`optim`] | optimisers, penalties |
+//! | [`elementwise`], [`reduce`] | loops over slices; sums, statistics, histograms |
+//! | [`philox`] | counter-based random bits |
+//! | [`pool`] | threads |
+//! | [`isa`], [`real`], [`peak`] | instruction sets, element types, the processor's limit |
+//!
+//! # The numbers contract
+//!
+//! A result depends on the values, the shapes and the [`Isa`], never on the
+//! number of threads. Each output element is written by one task; every sum has
+//! a written order. AVX2 and AVX-512 give the same bits.
 
+pub mod activation;
+#[cfg(test)]
+mod checks;
+pub mod dropout;
+pub mod elementwise;
 pub mod gemm;
 pub mod isa;
+mod math;
+pub mod norm;
+pub mod optim;
 pub mod peak;
 pub mod philox;
 pub mod pool;
 pub mod real;
+pub mod reduce;
 mod simd;
+pub mod softmax;
 
 pub use isa::Isa;
 pub use pool::Pool;

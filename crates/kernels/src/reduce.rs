@@ -1,0 +1,360 @@
+//! Sums, largest values and statistics.
+//!
+//! The order of every reduction is written here and depends on lengths alone:
+//! element i goes to virtual lane i mod 16, each lane adds its elements in
+//! index order, then lanes are combined as a tree: l + (l + 8), l + (l + 4),
+//! l + (l + 2), l + (l + 1). Products are rounded before they are added, so all
+//! instruction sets give the same bits.
+//!
+//! Not inside: sums over a batch-norm channel (`norm`), log-sum-exp (`softmax`).
+
+use crate::simd::{Arith, Kernel, dispatch};
+use crate::{Isa, Real};
+
+/// Virtual lanes of a reduction.
+pub(crate) const LANES: usize = 16;
+
+/// Combines the lanes as the module doc says.
+#[inline(always)]
+pub(crate) fn tree<T: Copy>(mut lanes: [T; LANES], combine: impl Fn(T, T) -> T) -> T {
+    let mut width = LANES / 2;
+    while width > 0 {
+        for l in 0..width {
+            lanes[l] = combine(lanes[l], lanes[l + width]);
+        }
+        width /= 2;
+    }
+    lanes[0]
+}
+
+/// `values[start..start + width]`, padded to 16 lanes. Reads beyond `width` (and
+/// overwrites what it read) where the slice goes on, because that is one load.
+#[inline(always)]
+pub(crate) fn padded<T: Copy>(values: &[T], start: usize, width: usize, pad: T) -> [T; LANES] {
+    let mut lanes = [pad; LANES];
+    if let Some(chunk) = values.get(start..start + LANES) {
+        for l in 0..LANES {
+            lanes[l] = if l < width { chunk[l] } else { pad };
+        }
+    } else {
+        for (lane, x) in lanes.iter_mut().zip(&values[start..start + width]) {
+            *lane = *x;
+        }
+    }
+    lanes
+}
+
+/// Σ f(a[i], b[i]) over lanes of type `S`.
+struct Sum<'a, T, F>(&'a [T], &'a [T], F);
+
+impl<T: Real, S: Real, F: Fn(T, T) -> S> Kernel for Sum<'_, T, F>
+where
+    F: Fn(T, T) -> S,
+{
+    type Output = S;
+    #[inline(always)]
+    fn run<A: Arith>(self) -> S {
+        let mut lanes = [S::ZERO; LANES];
+        let (a, b) = (self.0.chunks_exact(LANES), self.1.chunks_exact(LANES));
+        let (a_rest, b_rest) = (a.remainder(), b.remainder());
+        for (a, b) in a.zip(b) {
+            for l in 0..LANES {
+                lanes[l] += self.2(a[l], b[l]);
+            }
+        }
+        for (lane, (a, b)) in lanes.iter_mut().zip(a_rest.iter().zip(b_rest)) {
+            *lane += self.2(*a, *b);
+        }
+        tree(lanes, |x, y| x + y)
+    }
+}
+
+/// Σ x.
+#[must_use]
+pub fn sum<T: Real>(isa: Isa, values: &[T]) -> T {
+    dispatch(isa, Sum(values, values, |x, _| x))
+}
+
+/// Σ x².
+#[must_use]
+pub fn sum_squares<T: Real>(isa: Isa, values: &[T]) -> T {
+    dispatch(isa, Sum(values, values, |x, _| x * x))
+}
+
+/// Σ a b.
+#[must_use]
+pub fn dot<T: Real>(isa: Isa, a: &[T], b: &[T]) -> T {
+    assert_eq!(a.len(), b.len(), "the factors differ in length");
+    dispatch(isa, Sum(a, b, |x, y| x * y))
+}
+
+/// Σ x in double precision: for losses.
+#[must_use]
+pub fn sum_f64<T: Real>(isa: Isa, values: &[T]) -> f64 {
+    dispatch(isa, Sum(values, values, |x: T, _| x.to_f64()))
+}
+
+/// Σ x² in double precision: for norms.
+#[must_use]
+pub fn sum_squares_f64<T: Real>(isa: Isa, values: &[T]) -> f64 {
+    dispatch(isa, Sum(values, values, |x: T, _| x.to_f64() * x.to_f64()))
+}
+
+struct MaxAbs<'a, T>(&'a [T]);
+
+impl<T: Real> Kernel for MaxAbs<'_, T> {
+    type Output = T;
+    #[inline(always)]
+    fn run<A: Arith>(self) -> T {
+        let larger = |m: T, x: T| if x > m { x } else { m };
+        let mut lanes = [T::ZERO; LANES];
+        let chunks = self.0.chunks_exact(LANES);
+        let rest = chunks.remainder();
+        for chunk in chunks {
+            for l in 0..LANES {
+                lanes[l] = larger(lanes[l], chunk[l].abs());
+            }
+        }
+        for (lane, x) in lanes.iter_mut().zip(rest) {
+            *lane = larger(*lane, x.abs());
+        }
+        tree(lanes, larger)
+    }
+}
+
+/// The largest |x|, 0 of nothing. NaN is passed over ([`Stats::non_finite`] counts it).
+#[must_use]
+pub fn max_abs<T: Real>(isa: Isa, values: &[T]) -> T {
+    dispatch(isa, MaxAbs(values))
+}
+
+struct ColumnSums<'a, T> {
+    matrix: &'a [T],
+    out: &'a mut [T],
+}
+
+impl<T: Real> ColumnSums<'_, T> {
+    /// Columns `start..start + W`, their sums in registers.
+    #[inline(always)]
+    fn tile<const W: usize>(&mut self, start: usize) {
+        let cols = self.out.len();
+        let mut sums = [T::ZERO; W];
+        for row in self.matrix.chunks_exact(cols) {
+            let row = &row[start..start + W];
+            for l in 0..W {
+                sums[l] += row[l];
+            }
+        }
+        self.out[start..start + W].copy_from_slice(&sums);
+    }
+}
+
+impl<T: Real> Kernel for ColumnSums<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run<A: Arith>(mut self) {
+        let cols = self.out.len();
+        let mut start = 0;
+        while start + 4 * LANES <= cols {
+            self.tile::<{ 4 * LANES }>(start);
+            start += 4 * LANES;
+        }
+        while start + LANES <= cols {
+            self.tile::<LANES>(start);
+            start += LANES;
+        }
+        if start < cols {
+            let width = cols - start;
+            let mut sums = [T::ZERO; LANES];
+            for row in 0..self.matrix.len() / cols {
+                let x = padded(self.matrix, row * cols + start, width, T::ZERO);
+                for l in 0..LANES {
+                    sums[l] += x[l];
+                }
+            }
+            self.out[start..].copy_from_slice(&sums[..width]);
+        }
+    }
+}
+
+/// `out[c]` = Σ over rows of `matrix[r, c]`, in row order (the gradient of a bias).
+pub fn column_sums<T: Real>(isa: Isa, rows: usize, cols: usize, matrix: &[T], out: &mut [T]) {
+    assert_eq!(matrix.len(), rows * cols, "the matrix is not rows x columns");
+    assert_eq!(out.len(), cols, "one sum per column");
+    if cols > 0 {
+        dispatch(isa, ColumnSums { matrix, out });
+    }
+}
+
+/// What [`Stats::of`] finds in one pass. Moments and extremes are those of the
+/// finite values; they are 0 where there is none.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Stats {
+    /// All values.
+    pub count: usize,
+    /// Mean.
+    pub mean: f64,
+    /// Standard deviation of the population (divided by n).
+    pub std: f64,
+    /// Root of the mean square.
+    pub rms: f64,
+    /// Smallest value.
+    pub min: f64,
+    /// Largest value.
+    pub max: f64,
+    /// Largest absolute value.
+    pub max_abs: f64,
+    /// Values that are exactly 0 (or −0).
+    pub zeros: usize,
+    /// Infinities and NaN.
+    pub non_finite: usize,
+}
+
+/// Values per block: counts of a block fit into the element type exactly.
+const STATS_BLOCK: usize = 1 << 14;
+
+struct Pass<'a, T> {
+    values: &'a [T],
+    shift: T,
+}
+
+/// Sums of (x − shift) and its square, extremes, counts; over finite values.
+#[derive(Clone, Copy)]
+struct Lane<T> {
+    sum: f64,
+    squares: f64,
+    min: T,
+    max: T,
+    zeros: T,
+    finite: T,
+}
+
+impl<T: Real> Pass<'_, T> {
+    #[inline(always)]
+    fn add(lane: &mut Lane<T>, x: T, shift: T) {
+        // False for NaN and infinities.
+        let finite = x - x == T::ZERO;
+        let d = if finite { x } else { shift }.to_f64() - shift.to_f64();
+        lane.sum += d;
+        lane.squares += d * d;
+        let safe = if finite { x } else { shift };
+        lane.min = if safe < lane.min { safe } else { lane.min };
+        lane.max = if safe > lane.max { safe } else { lane.max };
+        lane.zeros += if x == T::ZERO { T::ONE } else { T::ZERO };
+        lane.finite += if finite { T::ONE } else { T::ZERO };
+    }
+}
+
+impl<T: Real> Kernel for Pass<'_, T> {
+    type Output = Lane<T>;
+    #[inline(always)]
+    fn run<A: Arith>(self) -> Lane<T> {
+        let shift = self.shift;
+        let zero = T::ZERO;
+        // Arrays of lanes, not lanes of structs: this is what vectorises.
+        let (mut sum, mut squares) = ([0.0; LANES], [0.0; LANES]);
+        let (mut min, mut max) = ([shift; LANES], [shift; LANES]);
+        let (mut zeros, mut finite) = ([zero; LANES], [zero; LANES]);
+        let chunks = self.values.chunks_exact(LANES);
+        let rest = chunks.remainder();
+        for chunk in chunks {
+            let mut safe = [zero; LANES];
+            for l in 0..LANES {
+                let x = chunk[l];
+                let is_finite = x - x == zero;
+                safe[l] = if is_finite { x } else { shift };
+                finite[l] += if is_finite { T::ONE } else { zero };
+                zeros[l] += if x == zero { T::ONE } else { zero };
+            }
+            for l in 0..LANES {
+                min[l] = if safe[l] < min[l] { safe[l] } else { min[l] };
+                max[l] = if safe[l] > max[l] { safe[l] } else { max[l] };
+            }
+            for l in 0..LANES {
+                let d = safe[l].to_f64() - shift.to_f64();
+                sum[l] += d;
+                squares[l] += d * d;
+            }
+        }
+        let mut lanes = [Lane { sum: 0.0, squares: 0.0, min: shift, max: shift, zeros: zero, finite: zero }; LANES];
+        for l in 0..LANES {
+            lanes[l] = Lane {
+                sum: sum[l],
+                squares: squares[l],
+                min: min[l],
+                max: max[l],
+                zeros: zeros[l],
+                finite: finite[l],
+            };
+        }
+        for (lane, x) in lanes.iter_mut().zip(rest) {
+            Self::add(lane, *x, shift);
+        }
+        tree(lanes, |a, b| Lane {
+            sum: a.sum + b.sum,
+            squares: a.squares + b.squares,
+            min: if b.min < a.min { b.min } else { a.min },
+            max: if b.max > a.max { b.max } else { a.max },
+            zeros: a.zeros + b.zeros,
+            finite: a.finite + b.finite,
+        })
+    }
+}
+
+impl Stats {
+    /// Statistics in one pass. Sums are taken in double precision around the
+    /// first finite value, so that a large mean does not swallow the deviation;
+    /// blocks of 16 384 values are combined in index order.
+    #[must_use]
+    pub fn of<T: Real>(isa: Isa, values: &[T]) -> Stats {
+        let Some(shift) = values.iter().copied().find(|x| x.is_finite()) else {
+            return Stats { count: values.len(), non_finite: values.len(), ..Stats::default() };
+        };
+        let (mut sum, mut squares) = (0.0, 0.0);
+        let (mut min, mut max) = (shift, shift);
+        let (mut zeros, mut finite) = (0.0, 0.0);
+        for block in values.chunks(STATS_BLOCK) {
+            let lane = dispatch(isa, Pass { values: block, shift });
+            sum += lane.sum;
+            squares += lane.squares;
+            min = if lane.min < min { lane.min } else { min };
+            max = if lane.max > max { lane.max } else { max };
+            zeros += lane.zeros.to_f64();
+            finite += lane.finite.to_f64();
+        }
+        let offset = sum / finite;
+        let mean = shift.to_f64() + offset;
+        let variance = (squares / finite - offset * offset).max(0.0);
+        let (min, max) = (min.to_f64(), max.to_f64());
+        Stats {
+            count: values.len(),
+            mean,
+            std: variance.sqrt(),
+            rms: (variance + mean * mean).sqrt(),
+            min,
+            max,
+            max_abs: min.abs().max(max.abs()),
+            zeros: zeros as usize,
+            non_finite: values.len() - finite as usize,
+        }
+    }
+}
+
+/// Counts values in equal bins over [low, high], the last bin with its upper
+/// edge; others (and NaN) are not counted. Adds to what `bins` holds.
+pub fn histogram<T: Real>(values: &[T], low: f64, high: f64, bins: &mut [u64]) {
+    assert!(low < high, "an empty range of a histogram");
+    assert!(!bins.is_empty(), "a histogram without bins");
+    let last = bins.len() - 1;
+    let per_width = bins.len() as f64 / (high - low);
+    for x in values {
+        let x = x.to_f64();
+        if (low..=high).contains(&x) {
+            bins[(((x - low) * per_width) as usize).min(last)] += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "reduce_tests.rs"]
+mod tests;
