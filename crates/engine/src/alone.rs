@@ -1,9 +1,9 @@
 //! A layer by itself: for examples, lessons and tests.
 
+use crate::Shape;
 use crate::error::Problem;
 use crate::layer::{Backward, Cx, Forward, Layer, LayerKind, LayerPlan, Mode};
 use crate::rng::{Rng, Stream};
-use crate::Shape;
 use kobai_kernels::{Isa, Pool, Real};
 
 /// One layer with the memory that its plan asks for.
@@ -114,11 +114,8 @@ impl<T: Real> Alone<T> {
         self.inputs = inputs.iter().map(|x| x.to_vec()).collect();
         // Poisoned, so that a missing write is seen.
         let nan = T::from_f64(f64::NAN);
-        self.output = if self.plan.in_place {
-            inputs[0].to_vec()
-        } else {
-            vec![nan; self.n * self.plan.output.len()]
-        };
+        self.output =
+            if self.plan.in_place { inputs[0].to_vec() } else { vec![nan; self.n * self.plan.output.len()] };
         self.saved.fill(nan);
         self.scratch.fill(nan);
         let inputs: Vec<&[T]> =
@@ -173,12 +170,10 @@ impl<T: Real> Alone<T> {
             step: self.step,
             node: 1,
         };
-        let inputs: Vec<&[T]> = if self.plan.reads_input {
-            self.inputs.iter().map(Vec::as_slice).collect()
-        } else {
-            Vec::new()
-        };
-        let mut grad_inputs: Vec<Option<&mut [T]>> = grads.iter_mut().map(|g| Some(g.as_mut_slice())).collect();
+        let inputs: Vec<&[T]> =
+            if self.plan.reads_input { self.inputs.iter().map(Vec::as_slice).collect() } else { Vec::new() };
+        let mut grad_inputs: Vec<Option<&mut [T]>> =
+            grads.iter_mut().map(|g| Some(g.as_mut_slice())).collect();
         self.layer.backward(
             &cx,
             Backward {

@@ -3,9 +3,9 @@
 //! Mistakes are found when the plan is made, collected, and reported together.
 //! A training step after that cannot fail.
 
+use crate::Shape;
 use crate::say;
 use crate::text::{Explain, Explanation, Lang};
-use crate::Shape;
 use std::fmt;
 
 /// One mistake, with the node where it was found.
@@ -160,7 +160,11 @@ impl Explain for PlanError {
                 ));
             }
             Problem::Setting { name, got, range } => {
-                e = e.fact(say!(lang, "expected {range}, got {name} = {got}", "範囲: {range}、実際: {name} = {got}"));
+                e = e.fact(say!(
+                    lang,
+                    "expected {range}, got {name} = {got}",
+                    "範囲: {range}、実際: {name} = {got}"
+                ));
             }
             Problem::DuplicateName => {
                 e = e.hint(say!(lang, "give one of them another name", "どちらかの名前を変えてください"));
@@ -200,7 +204,11 @@ impl Explain for PlanErrors {
             return one.explain(lang);
         }
         let n = self.0.len();
-        let mut all = Explanation::new(say!(lang, "the network has {n} mistakes", "ネットワークに {n} 個の誤りがあります"));
+        let mut all = Explanation::new(say!(
+            lang,
+            "the network has {n} mistakes",
+            "ネットワークに {n} 個の誤りがあります"
+        ));
         for error in &self.0 {
             let one = error.explain(lang);
             all = all.fact(one.what);

@@ -139,12 +139,17 @@ impl<T: Real> Executor<T> {
         self.step = step;
     }
 
-    /// Where the `n` examples of the next training step are to be written.
+    /// Where the `n` examples of the next training step are to be written. A
+    /// training step leaves them as they are; an evaluation does not.
     ///
     /// # Panics
     /// If `n` is 0 or more than the plan's batch.
     pub fn train_input(&mut self, n: usize) -> &mut [T] {
-        assert!((1..=self.plan.options.batch).contains(&n), "batch of {n}, planned {}", self.plan.options.batch);
+        assert!(
+            (1..=self.plan.options.batch).contains(&n),
+            "batch of {n}, planned {}",
+            self.plan.options.batch
+        );
         let (start, len) = place(&self.plan.train, self.plan.train.input, n);
         &mut self.arena.elements()[start..start + len]
     }
@@ -173,7 +178,11 @@ impl<T: Real> Executor<T> {
         updater.update(self.plan.options.isa, &mut self.params, &mut self.grads);
         if watch.wants(self.step).updated {
             for node in self.plan.nodes.iter().filter(|n| !n.params.is_empty()) {
-                watch.event(&Event::Updated { step: self.step, node, params: &self.params[node.params.clone()] });
+                watch.event(&Event::Updated {
+                    step: self.step,
+                    node,
+                    params: &self.params[node.params.clone()],
+                });
             }
         }
         watch.event(&Event::StepEnded { step: self.step, loss: score.loss() });
@@ -182,7 +191,12 @@ impl<T: Real> Executor<T> {
     }
 
     /// Forward, loss and backward, without an update: fills [`Executor::grads`].
-    pub fn forward_backward(&mut self, n: usize, targets: Targets<'_, T>, watch: &mut dyn Observer<T>) -> Score {
+    pub fn forward_backward(
+        &mut self,
+        n: usize,
+        targets: Targets<'_, T>,
+        watch: &mut dyn Observer<T>,
+    ) -> Score {
         let plan = Arc::clone(&self.plan);
         self.run(&plan, &plan.train, Mode::Train, n, targets, watch)
     }
@@ -256,10 +270,10 @@ impl<T: Real> Executor<T> {
     fn forward(&mut self, plan: &Plan, program: &Program, s: &ForwardStep, mode: Mode, n: usize) {
         let node = &plan.nodes[s.node];
         let Some(layer) = &node.layer else { return };
-        let cx = context(&self.pool, self.rng, self.step, plan, node, mode, n);
         if s.copy_first {
             self.copy(program, s.inputs[0], s.output, n);
         }
+        let cx = context(&self.pool, self.rng, self.step, plan, node, mode, n);
         let ids = s.inputs.iter().copied().chain([s.output]).chain(s.saved).chain(s.scratch);
         let mut pieces = Pieces::collect(self.arena.elements(), program, n, ids);
         let output = pieces.take(Some(s.output));
@@ -284,10 +298,18 @@ impl<T: Real> Executor<T> {
         );
     }
 
-    fn loss(&mut self, plan: &Plan, program: &Program, s: &LossStep, n: usize, targets: Targets<'_, T>) -> Score {
+    fn loss(
+        &mut self,
+        plan: &Plan,
+        program: &Program,
+        s: &LossStep,
+        n: usize,
+        targets: Targets<'_, T>,
+    ) -> Score {
         let ids = [s.output, s.work, s.losses].into_iter().chain(s.grad);
         let mut pieces = Pieces::collect(self.arena.elements(), program, n, ids);
-        let (work, losses, grad) = (pieces.take(Some(s.work)), pieces.take(Some(s.losses)), pieces.take(s.grad));
+        let (work, losses, grad) =
+            (pieces.take(Some(s.work)), pieces.take(Some(s.losses)), pieces.take(s.grad));
         let output = pieces.get(Some(s.output));
         let isa = plan.options.isa;
         let score = plan.loss.forward(isa, n, output, targets, work, losses);
@@ -300,12 +322,12 @@ impl<T: Real> Executor<T> {
     fn backward(&mut self, plan: &Plan, program: &Program, s: &BackwardStep, n: usize) {
         let node = &plan.nodes[s.node];
         let Some(layer) = &node.layer else { return };
-        let cx = context(&self.pool, self.rng, self.step, plan, node, Mode::Train, n);
         if s.copy_first
             && let Some(to) = s.grad_inputs[0]
         {
             self.copy(program, s.grad_output, to, n);
         }
+        let cx = context(&self.pool, self.rng, self.step, plan, node, Mode::Train, n);
         let ids = s.inputs.iter().copied().chain(s.output).chain([s.grad_output]);
         let ids = ids.chain(s.grad_inputs.iter().flatten().copied()).chain(s.saved).chain(s.scratch);
         let mut pieces = Pieces::collect(self.arena.elements(), program, n, ids);
@@ -349,7 +371,16 @@ fn context<'a>(
     mode: Mode,
     n: usize,
 ) -> Cx<'a> {
-    Cx { mode, n, shapes: &node.input_shapes, isa: plan.options.isa, pool, rng, step, node: node.index as u32 }
+    Cx {
+        mode,
+        n,
+        shapes: &node.input_shapes,
+        isa: plan.options.isa,
+        pool,
+        rng,
+        step,
+        node: node.index as u32,
+    }
 }
 
 /// First element and length of a buffer that holds `n` examples.
@@ -377,7 +408,12 @@ impl<'a, T: Real> Pieces<'a, T> {
 
     /// Splits the arena in the order of offsets. A buffer that is named twice
     /// appears once.
-    fn collect(arena: &'a mut [T], program: &Program, n: usize, wanted: impl Iterator<Item = SlotId>) -> Self {
+    fn collect(
+        arena: &'a mut [T],
+        program: &Program,
+        n: usize,
+        wanted: impl Iterator<Item = SlotId>,
+    ) -> Self {
         let mut ids = [SlotId(0); MAX_SLOTS];
         let mut count = 0;
         for id in wanted {

@@ -50,7 +50,13 @@ impl Graph {
     #[must_use]
     pub fn new(input_shape: Shape) -> Self {
         let input = Node { name: "input".into(), layer: None, inputs: Vec::new() };
-        Graph { nodes: vec![input], input_shape, output: NodeId(0), loss: Loss::CrossEntropy, scope: Vec::new() }
+        Graph {
+            nodes: vec![input],
+            input_shape,
+            output: NodeId(0),
+            loss: Loss::CrossEntropy,
+            scope: Vec::new(),
+        }
     }
 
     /// The node of the input.

@@ -9,11 +9,11 @@
 //! The set of layers is closed ([`LayerKind`]), so that a plan can be read,
 //! printed and one day run by another device.
 
+use crate::Shape;
 use crate::error::Problem;
 use crate::init::{Fans, Init};
 use crate::layers::{Activation, Add, BatchNorm, Dropout, Flatten, Linear};
 use crate::rng::{Draw, Rng, Stream};
-use crate::Shape;
 use kobai_kernels::{Isa, Pool, Real};
 
 /// Whether a step learns.

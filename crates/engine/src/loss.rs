@@ -85,18 +85,21 @@ impl Loss {
         losses: &mut [T],
     ) -> Score {
         let width = output.len() / n;
+        let mut factor = 1.0;
         let correct = match (self, targets) {
             (Loss::CrossEntropy, Targets::Classes(labels)) => {
                 softmax::cross_entropy_forward(isa, width, output, labels, work, losses)
             }
             (Loss::MeanSquaredError, Targets::Values(values)) => {
+                // The kernel gives half the sum of squares.
                 softmax::squared_error_forward(isa, width, output, values, losses);
+                factor = 2.0 / width as f64;
                 0
             }
             _ => panic!("targets of another kind than the loss {}", self.name()),
         };
         // In the order of the examples: the same sum for any number of threads.
-        let loss_sum = losses.iter().map(|l| l.to_f64()).sum();
+        let loss_sum = factor * losses.iter().map(|l| l.to_f64()).sum::<f64>();
         Score { loss_sum, correct, n }
     }
 

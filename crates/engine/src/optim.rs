@@ -26,21 +26,62 @@ use std::ops::Range;
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[allow(missing_docs, reason = "the table above")]
 pub enum Optimizer {
-    Sgd { lr: f64 },
-    Momentum { lr: f64, momentum: f64 },
-    Nesterov { lr: f64, momentum: f64 },
-    AdaGrad { lr: f64, eps: f64 },
-    RmsProp { lr: f64, rho: f64, eps: f64 },
-    Adam { lr: f64, beta1: f64, beta2: f64, eps: f64 },
-    AdamW { lr: f64, beta1: f64, beta2: f64, eps: f64, weight_decay: f64 },
+    Sgd {
+        lr: f64,
+    },
+    Momentum {
+        lr: f64,
+        momentum: f64,
+    },
+    Nesterov {
+        lr: f64,
+        momentum: f64,
+    },
+    AdaGrad {
+        lr: f64,
+        eps: f64,
+    },
+    RmsProp {
+        lr: f64,
+        rho: f64,
+        eps: f64,
+    },
+    Adam {
+        lr: f64,
+        beta1: f64,
+        beta2: f64,
+        eps: f64,
+    },
+    AdamW {
+        lr: f64,
+        beta1: f64,
+        beta2: f64,
+        eps: f64,
+        weight_decay: f64,
+    },
     /// v = μv − lr·g; p += v. The same as Momentum while lr is constant.
-    CourseMomentum { lr: f64, momentum: f64 },
+    CourseMomentum {
+        lr: f64,
+        momentum: f64,
+    },
     /// v = μv − lr·g; then p += μ²v − (1 + μ)lr·g with the *new* v.
-    CourseNesterov { lr: f64, momentum: f64 },
+    CourseNesterov {
+        lr: f64,
+        momentum: f64,
+    },
     /// AdaGrad whose first g² is lost: h begins at `initial`; ε outside the root.
-    CourseAdaGrad { lr: f64, initial: f64, eps: f64 },
+    CourseAdaGrad {
+        lr: f64,
+        initial: f64,
+        eps: f64,
+    },
     /// Adam with ε added to the *uncorrected* root of v.
-    CourseAdam { lr: f64, beta1: f64, beta2: f64, eps: f64 },
+    CourseAdam {
+        lr: f64,
+        beta1: f64,
+        beta2: f64,
+        eps: f64,
+    },
 }
 
 impl Optimizer {
@@ -205,7 +246,9 @@ impl<T: Real> Updater<T> {
             let decay = decay && decays;
             match parts.last_mut() {
                 _ if !train => {}
-                Some((range, d)) if *d == decay && range.end == slot.range.start => range.end = slot.range.end,
+                Some((range, d)) if *d == decay && range.end == slot.range.start => {
+                    range.end = slot.range.end
+                }
                 _ => parts.push((slot.range.clone(), decay)),
             }
         }
@@ -265,7 +308,11 @@ impl<T: Real> Updater<T> {
                 let factor = limit / (norm + 1e-6);
                 if factor < 1.0 {
                     for (range, _) in &self.parts {
-                        kobai_kernels::elementwise::scale(isa, T::from_f64(factor), &mut grads[range.clone()]);
+                        kobai_kernels::elementwise::scale(
+                            isa,
+                            T::from_f64(factor),
+                            &mut grads[range.clone()],
+                        );
                     }
                 }
             }

@@ -60,7 +60,13 @@ fn forward<T: Real>(isa: Isa, values: &mut [T], map: impl Map, twin: impl Fn(f64
 }
 
 #[inline(always)]
-fn backward<T: Real>(isa: Isa, saved: &[T], grad: &mut [T], chain: impl Chain, twin: impl Fn(f64, f64) -> f64) {
+fn backward<T: Real>(
+    isa: Isa,
+    saved: &[T],
+    grad: &mut [T],
+    chain: impl Chain,
+    twin: impl Fn(f64, f64) -> f64,
+) {
     assert_eq!(saved.len(), grad.len(), "saved values and gradients differ in length");
     if let (Some(saved), Some(grad)) = (T::as_f32(saved), T::as_f32_mut(grad)) {
         return dispatch(isa, Backward(grad, saved, chain));

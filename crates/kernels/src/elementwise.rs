@@ -153,9 +153,8 @@ mod tests {
                         run(isa, &mut y[start..], &b[start..]);
                         y
                     });
-                    let expected: Vec<f32> = (0..n + start)
-                        .map(|i| if i < start { a[i] } else { want(a[i], b[i]) })
-                        .collect();
+                    let expected: Vec<f32> =
+                        (0..n + start).map(|i| if i < start { a[i] } else { want(a[i], b[i]) }).collect();
                     assert_eq!(bit_difference(&got[0].1, &expected), None, "{what} of {n} from {start}");
                 };
                 check("add_assign", &|i, y, x| add_assign(i, y, x), |y, x| y + x);

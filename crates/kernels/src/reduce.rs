@@ -276,7 +276,8 @@ impl<T: Real> Kernel for Pass<'_, T> {
                 squares[l] += d * d;
             }
         }
-        let mut lanes = [Lane { sum: 0.0, squares: 0.0, min: shift, max: shift, zeros: zero, finite: zero }; LANES];
+        let mut lanes =
+            [Lane { sum: 0.0, squares: 0.0, min: shift, max: shift, zeros: zero, finite: zero }; LANES];
         for l in 0..LANES {
             lanes[l] = Lane {
                 sum: sum[l],

@@ -102,7 +102,10 @@ fn softmax_row_twin<T: Real>(logits: &[T], probabilities: &mut [T]) -> (f64, f64
 /// p_j = e^(x_j − max) / Σ_k e^(x_k − max) in each row of `classes` elements.
 pub fn softmax_rows<T: Real>(isa: Isa, classes: usize, logits: &[T], probabilities: &mut [T]) {
     assert_eq!(logits.len(), probabilities.len(), "logits and probabilities differ in length");
-    assert!(classes > 0 && logits.len().is_multiple_of(classes), "the logits are not rows of {classes} classes");
+    assert!(
+        classes > 0 && logits.len().is_multiple_of(classes),
+        "the logits are not rows of {classes} classes"
+    );
     if let (Some(logits), Some(probabilities)) = (T::as_f32(logits), T::as_f32_mut(probabilities)) {
         return dispatch(isa, Softmax { classes, logits, probabilities });
     }

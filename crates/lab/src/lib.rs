@@ -1,3 +1,21 @@
 //! Experiments, runs, claims and reports.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`experiment`] | TOML files: rows, settings, claims |
+//! | [`runner`] | runs side by side |
+//! | [`claims`], [`stats`] | verdicts over seeds |
+//! | [`results`] | what runs leave behind |
+//! | [`store`] | run folders |
+//! | [`session`] | one `kobai lab run`, from request to results |
+//! | [`bench`] | timing of workloads |
 
+pub mod bench;
+pub mod claims;
+pub mod experiment;
 pub mod results;
+pub mod runner;
+pub mod session;
+pub mod stats;
+pub mod store;
+mod watch;

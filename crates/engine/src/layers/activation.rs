@@ -85,10 +85,12 @@ impl Activation {
     #[must_use]
     pub fn derivative(self, x: f64) -> f64 {
         let isa = kobai_kernels::Isa::SCALAR;
-        let (mut y, mut g) = ([x], [1.0]);
-        self.apply(isa, &mut y);
-        self.apply_backward(isa, if self.reads_input() { &[x] } else { &y }, &mut g);
-        g[0]
+        let (mut known, mut grad) = ([x], [1.0]);
+        if !self.reads_input() {
+            self.apply(isa, &mut known);
+        }
+        self.apply_backward(isa, &known, &mut grad);
+        grad[0]
     }
 
     fn reads_input(self) -> bool {
@@ -170,7 +172,8 @@ impl Layer for Activation {
     }
 
     fn backward<T: Real>(&self, cx: &Cx<'_>, mut io: Backward<'_, T>) {
-        let (known, from) = if self.reads_input() { (io.inputs[0], io.grad_output) } else { (io.output, &[][..]) };
+        let (known, from) =
+            if self.reads_input() { (io.inputs[0], io.grad_output) } else { (io.output, &[][..]) };
         let copy = self.reads_input();
         if let Some(grad) = io.grad_input(0) {
             if copy {

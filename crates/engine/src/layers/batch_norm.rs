@@ -93,7 +93,11 @@ impl Layer for BatchNorm {
             return Err(Problem::Setting { name: "eps", got: self.eps, range: "eps > 0" });
         }
         if !(0.0..=1.0).contains(&self.momentum) {
-            return Err(Problem::Setting { name: "momentum", got: self.momentum, range: "0 <= momentum <= 1" });
+            return Err(Problem::Setting {
+                name: "momentum",
+                got: self.momentum,
+                range: "0 <= momentum <= 1",
+            });
         }
         let (channels, positions) = extents(input);
         let fans = Fans { fan_in: 1, fan_out: 1 };
@@ -134,7 +138,7 @@ impl Layer for BatchNorm {
         norm::batch_norm_train(cx.isa, by, x, to, io.output);
     }
 
-    fn backward<T: Real>(&self, cx: &Cx<'_>, mut io: Backward<'_, T>) {
+    fn backward<T: Real>(&self, cx: &Cx<'_>, io: Backward<'_, T>) {
         let (channels, positions) = extents(cx.shapes[0]);
         let partial_len = norm::partial_len(cx.n * positions, channels);
         let (x, g) = (io.inputs[0], io.grad_output);

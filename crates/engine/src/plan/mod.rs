@@ -139,7 +139,11 @@ impl Plan {
             for spec in &node.plan.state {
                 let range = at..at + spec.len;
                 at = range.end;
-                state.push(StateSlot { name: format!("{}.{}", node.name, spec.name), start: spec.start, range });
+                state.push(StateSlot {
+                    name: format!("{}.{}", node.name, spec.name),
+                    start: spec.start,
+                    range,
+                });
             }
         }
         let needs = needs_gradient(&nodes);

@@ -1,8 +1,8 @@
 //! The steps of a training step or an evaluation, and the buffers they use.
 
-use super::memory;
 use super::NodePlan;
-use crate::layer::Extent;
+use super::memory;
+use crate::layer::{Extent, LayerKind};
 use std::ops::Range;
 
 /// A buffer of a program.
@@ -123,7 +123,13 @@ struct Builder<'a> {
 }
 
 impl Program {
-    pub(super) fn train(nodes: &[NodePlan], needs: &[bool], output: usize, batch: usize, share: bool) -> Self {
+    pub(super) fn train(
+        nodes: &[NodePlan],
+        needs: &[bool],
+        output: usize,
+        batch: usize,
+        share: bool,
+    ) -> Self {
         let mut b = Builder::new(nodes, output, true);
         b.forward();
         let grad = b.loss();
@@ -166,7 +172,10 @@ impl<'a> Builder<'a> {
     /// Whether `node` may write its output over its input.
     fn may_overwrite(&self, node: &NodePlan) -> bool {
         let input = node.inputs[0];
-        self.readers[input].len() == 1
+        // The batch stays as it was given; flattening only looks at it.
+        let keeps = self.nodes[input].layer.is_some() || matches!(node.layer, Some(LayerKind::Flatten(_)));
+        keeps
+            && self.readers[input].len() == 1
             && input != self.output
             && !(self.train && self.nodes[input].plan.reads_output)
     }
@@ -267,7 +276,7 @@ impl<'a> Builder<'a> {
     }
 
     fn finish(self, batch: usize, share: bool) -> Program {
-        let Builder { steps, mut slots, values, output, .. } = self;
+        let Builder { steps, mut slots, values, output, train, .. } = self;
         // The input is there before the first step; the output can be read after the last.
         let last = steps.len();
         touch(&mut slots, values[0], 0);
@@ -277,6 +286,9 @@ impl<'a> Builder<'a> {
             }
         }
         touch(&mut slots, values[output], last);
+        if train {
+            touch(&mut slots, values[0], last);
+        }
         let unshared = slots.iter().map(|s| memory::rounded(s.extent.len(batch))).sum();
         let arena = memory::place(&mut slots, batch, share);
         Program { steps, slots, input: values[0], output: values[output], arena, unshared }
@@ -285,14 +297,16 @@ impl<'a> Builder<'a> {
 
 fn touch(slots: &mut [Slot], slot: SlotId, at: usize) {
     let live = &mut slots[slot.0].live;
-    *live = if live.is_empty() { at..at + 1 } else { live.start..live.end.max(at + 1) };
+    *live = if live.start >= live.end { at..at + 1 } else { live.start..live.end.max(at + 1) };
 }
 
 impl Step {
     /// Every buffer that the step reads or writes.
     pub fn slots(&self) -> Vec<SlotId> {
         match self {
-            Step::Forward(s) => s.inputs.iter().chain([&s.output]).chain(&s.saved).chain(&s.scratch).copied().collect(),
+            Step::Forward(s) => {
+                s.inputs.iter().chain([&s.output]).chain(&s.saved).chain(&s.scratch).copied().collect()
+            }
             Step::Loss(s) => [s.output, s.work, s.losses].iter().chain(&s.grad).copied().collect(),
             Step::Backward(s) => s
                 .inputs

@@ -2,8 +2,8 @@
 
 use super::Plan;
 use crate::layer::Layer;
-use crate::text::Lang;
 use crate::say;
+use crate::text::Lang;
 use std::fmt::Write;
 
 impl Plan {

@@ -1,0 +1,291 @@
+//! Claims: statements that runs decide.
+//!
+//! A claim names a measure, such as `he_relu.test - gauss_relu.test`, and a
+//! condition. The measure is computed for every seed (rows share their seeds,
+//! so differences are paired); the 99 % interval of its mean over seeds
+//! decides: entirely where the condition is true, the claim *holds*; entirely
+//! where it is false, it *does not hold*; otherwise it is *undecided*, which is
+//! an honest answer, and the number of seeds that would decide is estimated.
+
+use crate::results::{Claim, Row, Text, Verdict};
+use crate::stats::{Summary, student_quantile};
+use kobai_engine::layers::Activation;
+
+/// Confidence of the deciding intervals.
+pub const CONFIDENCE: f64 = 0.99;
+
+/// A claim as an experiment file states it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClaimSpec {
+    /// Identifier.
+    pub id: String,
+    /// Statements of the course notes that it decides.
+    pub notes: Vec<String>,
+    /// The claim in words.
+    pub text: Text,
+    /// What is measured.
+    pub measure: String,
+    /// What is claimed of it.
+    pub condition: Condition,
+    /// Why it holds, if it does.
+    pub holds: Option<Text>,
+    /// Why it does not, if it does not.
+    pub fails: Option<Text>,
+}
+
+/// What is claimed of a measure.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Condition {
+    /// It is below this value.
+    Below(f64),
+    /// It is above this value.
+    Above(f64),
+    /// It is exactly this value for every seed.
+    Equals(f64),
+}
+
+impl Condition {
+    fn threshold(self) -> f64 {
+        match self {
+            Condition::Below(x) | Condition::Above(x) | Condition::Equals(x) => x,
+        }
+    }
+
+    fn is_met(self, value: f64) -> bool {
+        match self {
+            Condition::Below(x) => value < x,
+            Condition::Above(x) => value > x,
+            Condition::Equals(x) => value == x,
+        }
+    }
+
+    fn words(self) -> String {
+        match self {
+            Condition::Below(x) => format!("below {x}"),
+            Condition::Above(x) => format!("above {x}"),
+            Condition::Equals(x) => format!("equals {x}"),
+        }
+    }
+}
+
+/// Values that are computed, not run: their claims hold by definition or not.
+fn computed(name: &str) -> Option<f64> {
+    let sigmoid = |x| Activation::SIGMOID.derivative(x);
+    // A grid that contains 0 and is fine enough to see any other peak.
+    let grid = || (-4000..=4000).map(|i| f64::from(i) / 400.0);
+    match name {
+        "computed.sigmoid_derivative_max" => Some(grid().map(sigmoid).fold(0.0, f64::max)),
+        "computed.sigmoid_derivative_argmax" => {
+            grid().max_by(|a, b| sigmoid(*a).total_cmp(&sigmoid(*b)))
+        }
+        "computed.sigmoid_derivative_at_5" => Some(sigmoid(5.0)),
+        "computed.relu_derivative_at_5" => Some(Activation::Relu.derivative(5.0)),
+        _ => None,
+    }
+}
+
+/// The values of one operand over seeds.
+fn operand(rows: &[Row], name: &str) -> Option<Vec<f64>> {
+    if let Some(value) = computed(name) {
+        return Some(vec![value]);
+    }
+    let (row, measure) = name.split_once('.')?;
+    let row = rows.iter().find(|r| r.id == row)?;
+    row.runs.iter().map(|run| run.measures.get(measure).copied()).collect()
+}
+
+/// The values of `a`, `a - b` or `a / b` over seeds, if everything in it was measured.
+fn measure(rows: &[Row], expression: &str) -> Option<Vec<f64>> {
+    let parts: Vec<&str> = expression.split_whitespace().collect();
+    match parts[..] {
+        [a] => operand(rows, a),
+        [a, operator, b] => {
+            let (a, b) = (operand(rows, a)?, operand(rows, b)?);
+            let combine = |x: f64, y: f64| if operator == "/" { x / y } else { x - y };
+            Some(a.into_iter().zip(b).map(|(x, y)| combine(x, y)).collect())
+        }
+        _ => None,
+    }
+}
+
+impl ClaimSpec {
+    /// Row and measure names in the expression that `rows` do not have.
+    #[must_use]
+    pub fn unknown_rows(&self, rows: &[String]) -> Vec<String> {
+        self.measure
+            .split_whitespace()
+            .filter(|word| word.contains('.') && computed(word).is_none())
+            .filter_map(|word| word.split_once('.').map(|(row, _)| row.to_string()))
+            .filter(|row| !rows.contains(row))
+            .collect()
+    }
+
+    /// Decides the claim.
+    #[must_use]
+    pub fn decide(&self, rows: &[Row]) -> Claim {
+        let is_computed = self.measure.split_whitespace().all(|w| computed(w).is_some() || !w.contains('.'));
+        let values = measure(rows, &self.measure).unwrap_or_default();
+        let finite = !values.is_empty() && values.iter().all(|v| v.is_finite());
+        let summary = Summary::of(&values, CONFIDENCE);
+        let verdict = if !finite {
+            Verdict::Undecided
+        } else if is_computed {
+            if self.condition.is_met(summary.mean) { Verdict::Holds } else { Verdict::DoesNotHold }
+        } else {
+            self.verdict(&values, &summary)
+        };
+        let threshold = self.condition.threshold();
+        let seeds_needed = (verdict == Verdict::Undecided && finite).then(|| seeds_needed(&summary, threshold)).flatten();
+        Claim {
+            id: self.id.clone(),
+            notes: self.notes.clone(),
+            text: self.text.clone(),
+            verdict,
+            because: self.because(verdict, finite, is_computed, seeds_needed),
+            measure: self.measure.clone(),
+            condition: self.condition.words(),
+            n: values.len(),
+            mean: if finite { summary.mean } else { 0.0 },
+            interval: if finite && !is_computed { summary.interval } else { None },
+            confidence: CONFIDENCE,
+            values: if finite { values } else { Vec::new() },
+            seeds_needed,
+        }
+    }
+
+    fn verdict(&self, values: &[f64], summary: &Summary) -> Verdict {
+        let Some([low, high]) = summary.interval else { return Verdict::Undecided };
+        match self.condition {
+            Condition::Below(x) if high < x => Verdict::Holds,
+            Condition::Below(x) if low >= x => Verdict::DoesNotHold,
+            Condition::Above(x) if low > x => Verdict::Holds,
+            Condition::Above(x) if high <= x => Verdict::DoesNotHold,
+            Condition::Equals(x) if values.iter().all(|v| *v == x) => Verdict::Holds,
+            Condition::Equals(x) if !(low..=high).contains(&x) => Verdict::DoesNotHold,
+            _ => Verdict::Undecided,
+        }
+    }
+
+    fn because(&self, verdict: Verdict, finite: bool, is_computed: bool, seeds: Option<usize>) -> Text {
+        let text = |en: &str, ja: &str| Text { en: en.into(), ja: ja.into() };
+        let reason = match verdict {
+            Verdict::Holds => self.holds.clone(),
+            Verdict::DoesNotHold => self.fails.clone(),
+            Verdict::Undecided => None,
+        };
+        match (reason, verdict) {
+            (Some(reason), _) => reason,
+            (None, Verdict::Holds) if is_computed => {
+                text("Computed with the layer's own derivative.", "層自身の導関数で計算した。")
+            }
+            (None, Verdict::Holds) => text(
+                "The whole interval over seeds meets the condition.",
+                "シードにわたる区間の全体が条件を満たす。",
+            ),
+            (None, Verdict::DoesNotHold) => text(
+                "The whole interval over seeds misses the condition.",
+                "シードにわたる区間の全体が条件を満たさない。",
+            ),
+            (None, Verdict::Undecided) if !finite => text(
+                "It was not measured: the observers were off, a row is missing, or a run diverged.",
+                "測定されていない。観測がオフか、行がないか、発散した実行がある。",
+            ),
+            (None, Verdict::Undecided) => match seeds {
+                Some(n) => text(
+                    &format!("The interval contains the threshold; about {n} seeds would decide."),
+                    &format!("区間がしきい値を含む。シードが約 {n} 個あれば決まる。"),
+                ),
+                None => text(
+                    "The interval contains the threshold, or there are too few seeds.",
+                    "区間がしきい値を含むか、シードが足りない。",
+                ),
+            },
+        }
+    }
+}
+
+/// About how many seeds would make the interval exclude the threshold, if the
+/// mean and the spread stay as they are. None beyond ten thousand.
+fn seeds_needed(summary: &Summary, threshold: f64) -> Option<usize> {
+    let distance = (summary.mean - threshold).abs();
+    if summary.n < 2 || distance == 0.0 || summary.sd == 0.0 {
+        return None;
+    }
+    let reaches = |n: usize| {
+        student_quantile(n - 1, 0.5 + CONFIDENCE / 2.0) * summary.sd / (n as f64).sqrt() < distance
+    };
+    let mut n = summary.n + 1;
+    while !reaches(n) {
+        n += n.div_ceil(10);
+        if n > 10_000 {
+            return None;
+        }
+    }
+    Some(n)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ClaimSpec, Condition};
+    use crate::results::{Outcome, Row, Run, Text, Verdict};
+
+    fn row(id: &str, values: &[f64]) -> Row {
+        let runs = values.iter().zip(0..).map(|(v, seed)| Run {
+            seed,
+            outcome: Outcome::Finished,
+            train: 0.0,
+            test: *v,
+            curve: Vec::new(),
+            flow: Vec::new(),
+            activations: Vec::new(),
+            measures: [("test".to_string(), *v)].into(),
+            weights_sha256: String::new(),
+        });
+        Row { id: id.into(), label: Text::default(), reference: None, published: None, runs: runs.collect() }
+    }
+
+    fn decide(measure: &str, condition: Condition, rows: &[Row]) -> Verdict {
+        let spec = ClaimSpec {
+            id: "x".into(),
+            notes: Vec::new(),
+            text: Text::default(),
+            measure: measure.into(),
+            condition,
+            holds: None,
+            fails: None,
+        };
+        spec.decide(rows).verdict
+    }
+
+    #[test]
+    fn intervals_decide() {
+        let rows = [row("a", &[0.9, 0.91, 0.92, 0.9]), row("b", &[0.8, 0.82, 0.81, 0.8]), row("c", &[0.91, 0.9, 0.89, 0.93])];
+        assert_eq!(decide("a.test - b.test", Condition::Above(0.0), &rows), Verdict::Holds);
+        assert_eq!(decide("b.test - a.test", Condition::Above(0.0), &rows), Verdict::DoesNotHold);
+        assert_eq!(decide("a.test - c.test", Condition::Above(0.0), &rows), Verdict::Undecided);
+        assert_eq!(decide("a.test", Condition::Below(0.95), &rows), Verdict::Holds);
+        assert_eq!(decide("a.test / b.test", Condition::Above(1.0), &rows), Verdict::Holds);
+    }
+
+    #[test]
+    fn exact_claims_tolerate_nothing() {
+        let rows = [row("same", &[0.0; 4]), row("almost", &[0.0, 0.0, 0.0, 1e-30])];
+        assert_eq!(decide("same.test", Condition::Equals(0.0), &rows), Verdict::Holds);
+        assert_eq!(decide("almost.test", Condition::Equals(0.0), &rows), Verdict::Undecided);
+    }
+
+    #[test]
+    fn one_seed_or_nothing_measured_decides_nothing() {
+        let rows = [row("a", &[0.9])];
+        assert_eq!(decide("a.test", Condition::Above(0.5), &rows), Verdict::Undecided);
+        assert_eq!(decide("a.gradient_ratio", Condition::Above(0.5), &rows), Verdict::Undecided);
+        assert_eq!(decide("b.test", Condition::Above(0.5), &rows), Verdict::Undecided);
+    }
+
+    #[test]
+    fn computed_claims() {
+        assert_eq!(decide("computed.sigmoid_derivative_max", Condition::Equals(0.25), &[]), Verdict::Holds);
+        assert_eq!(decide("computed.sigmoid_derivative_argmax", Condition::Equals(0.0), &[]), Verdict::Holds);
+        assert_eq!(decide("computed.sigmoid_derivative_max", Condition::Equals(0.3), &[]), Verdict::DoesNotHold);
+    }
+}

@@ -1,0 +1,308 @@
+//! Experiments: TOML files, embedded or from disk.
+//!
+//! A file has the settings that all rows share (`[data]`, `[model]`,
+//! `[training]`, `[optimizer]`), the rows, each with the dotted keys that it
+//! sets differently, and the claims that the rows decide. Unknown keys are
+//! errors with the nearest known key as hint.
+
+mod error;
+mod model;
+mod reader;
+mod training;
+
+use crate::claims::{ClaimSpec, Condition};
+use crate::results::{Published, Text};
+use kobai_engine::text::nearest;
+use kobai_engine::{Plan, PlanOptions, Shape};
+use reader::{Read, Reader, Source};
+use std::path::Path;
+use toml::{Table, Value};
+
+pub use error::{ExperimentError, ExperimentProblem};
+pub use model::Model;
+pub use training::{EvaluateWhen, Training};
+
+/// The experiments in the binary: identifier and file.
+const EMBEDDED: &[(&str, &str)] =
+    &[("vanishing-gradient", include_str!("../../experiments/vanishing-gradient.toml"))];
+
+/// Published accuracies by identifier.
+const REFERENCES: &str = include_str!("../../experiments/references.toml");
+
+/// An experiment as its file describes it.
+#[derive(Clone, Debug)]
+pub struct Experiment {
+    /// Identifier, such as `vanishing-gradient`.
+    pub id: String,
+    /// Title.
+    pub title: Text,
+    /// What it shows.
+    pub summary: Text,
+    /// Section of the course.
+    pub section: Text,
+    /// Seeds by default.
+    pub seeds: u32,
+    /// Data set by default.
+    pub data: String,
+    /// The first so many training examples, if not all.
+    pub train_examples: Option<usize>,
+    /// Data set that published accuracies belong to.
+    pub published_on: Option<String>,
+    /// Its rows.
+    pub rows: Vec<RowSpec>,
+    /// Its claims.
+    pub claims: Vec<ClaimSpec>,
+    /// Remarks that follow from the options.
+    pub notes: Vec<Text>,
+    /// What `--as-published` changes, if there is such a variant.
+    pub as_published: Option<Text>,
+    /// The resolved file.
+    pub table: Table,
+}
+
+/// A row: one network with one way of learning.
+#[derive(Clone, Debug)]
+pub struct RowSpec {
+    /// Identifier.
+    pub id: String,
+    /// Label.
+    pub label: Text,
+    /// Published result that it repeats.
+    pub reference: Option<String>,
+    /// The network.
+    pub model: Model,
+    /// How it learns.
+    pub training: Training,
+    /// The row's resolved settings, as TOML: the identity of its runs.
+    pub settings: String,
+}
+
+/// What changes an experiment before it is read.
+#[derive(Clone, Debug, Default)]
+pub struct Changes {
+    /// Dotted keys and values, such as `training.steps=500`, in order.
+    pub set: Vec<(String, String)>,
+    /// Whether the published variant runs, quirks included.
+    pub as_published: bool,
+    /// Outputs of the network, from the data set.
+    pub outputs: Option<usize>,
+}
+
+impl Experiment {
+    /// Identifiers of the embedded experiments.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        EMBEDDED.iter().map(|(name, _)| *name)
+    }
+
+    /// An embedded experiment, or a file if the name looks like a path.
+    ///
+    /// # Errors
+    /// Unknown name, unreadable file, or any mistake in it.
+    pub fn load(name: &str, changes: &Changes) -> Read<Experiment> {
+        let is_path = name.ends_with(".toml") || name.contains(['/', '\\']);
+        let source = if is_path {
+            let text = std::fs::read_to_string(Path::new(name)).map_err(|e| ExperimentError {
+                file: name.into(),
+                line: None,
+                problem: ExperimentProblem::Unreadable { reason: e.to_string() },
+            })?;
+            Source { file: name.into(), text }
+        } else {
+            match EMBEDDED.iter().find(|(id, _)| *id == name) {
+                Some((_, text)) => Source { file: format!("{name}.toml"), text: (*text).into() },
+                None => {
+                    return Err(ExperimentError {
+                        file: name.into(),
+                        line: None,
+                        problem: ExperimentProblem::Unknown {
+                            name: name.into(),
+                            nearest: nearest(name, Experiment::names()).map(String::from),
+                            known: Experiment::names().map(String::from).collect(),
+                        },
+                    });
+                }
+            }
+        };
+        Experiment::parse(&source, changes)
+    }
+
+    /// An experiment from the text of a file.
+    ///
+    /// # Errors
+    /// Any mistake in it.
+    pub fn from_toml(file: &str, text: &str, changes: &Changes) -> Read<Experiment> {
+        Experiment::parse(&Source { file: file.into(), text: text.into() }, changes)
+    }
+
+    fn parse(source: &Source, changes: &Changes) -> Read<Experiment> {
+        let mut table: Table = source.text.parse().map_err(|e: toml::de::Error| ExperimentError {
+            file: source.file.clone(),
+            line: e.span().map(|s| source.text[..s.start.min(source.text.len())].matches('\n').count() + 1),
+            problem: ExperimentProblem::Syntax { message: e.message().to_string() },
+        })?;
+        let mut notes = Vec::new();
+        let as_published = published_variant(&mut table, source, changes.as_published, &mut notes)?;
+        for (key, value) in &changes.set {
+            let value = value.parse::<Value>().unwrap_or_else(|_| Value::String(value.clone()));
+            reader::set(&mut table, key, value)
+                .map_err(|key| source.error(&key.clone(), ExperimentProblem::UnknownKey {
+                    key,
+                    nearest: None,
+                    known: Vec::new(),
+                }))?;
+        }
+        let file = Reader::new(&table, "", source);
+        let schema = file.must_string("schema")?;
+        file.choice("schema", schema, &[("kobai.experiment/1", ())])?;
+        let data = file.must_table("data")?;
+        let mut experiment = Experiment {
+            id: file.must_string("id")?.into(),
+            title: file.must_text("title")?,
+            summary: file.must_text("summary")?,
+            section: file.text("section")?.unwrap_or_default(),
+            seeds: file.count("seeds")?.unwrap_or(8) as u32,
+            data: data.must_string("set")?.into(),
+            train_examples: data.count("train_examples")?,
+            published_on: data.string("published_on")?.map(String::from),
+            rows: Vec::new(),
+            claims: claims(&file)?,
+            notes,
+            as_published,
+            table: table.clone(),
+        };
+        data.finish()?;
+        for key in SHARED {
+            file.value(key);
+        }
+        for row in file.tables("rows")? {
+            experiment.rows.push(RowSpec::read(row, &table, source, changes)?);
+        }
+        if experiment.rows.is_empty() {
+            return file.fail("rows", |key| ExperimentProblem::Missing { key });
+        }
+        file.finish()?;
+        Ok(experiment)
+    }
+
+    /// Plans every row for inputs of a shape.
+    ///
+    /// # Errors
+    /// The mistakes of the first row that cannot be planned.
+    pub fn plans(&self, file: &str, input: Shape, outputs: usize, options: PlanOptions) -> Read<Vec<Plan>> {
+        let plan = |row: &RowSpec| {
+            let options = PlanOptions { batch: row.training.batch, outputs: Some(outputs), ..options };
+            Plan::new(&row.model.graph(input), &options).map_err(|errors| ExperimentError {
+                file: file.into(),
+                line: None,
+                problem: ExperimentProblem::Network { row: row.id.clone(), errors },
+            })
+        };
+        self.rows.iter().map(plan).collect()
+    }
+}
+
+/// Tables that rows share and may set differently.
+const SHARED: [&str; 3] = ["model", "training", "optimizer"];
+
+impl RowSpec {
+    fn read(row: Reader<'_>, shared: &Table, source: &Source, changes: &Changes) -> Read<RowSpec> {
+        let (id, label) = (row.must_string("id")?.to_string(), row.must_text("label")?);
+        let references = (row.string("reference")?, row.string("reference_as_published")?);
+        let reference = if changes.as_published { references.1.or(references.0) } else { references.0 };
+        let mut own: Table = SHARED.iter().filter_map(|k| Some(((*k).to_string(), shared.get(*k)?.clone()))).collect();
+        if let Some(set) = row.value("set") {
+            let Value::Table(set) = set else {
+                return row.fail("set", |key| ExperimentProblem::Kind {
+                    key,
+                    expected: "a table of dotted keys",
+                    got: set.to_string(),
+                });
+            };
+            for (key, value) in set {
+                let known = SHARED.iter().any(|s| key.starts_with(&format!("{s}.")));
+                if !known || reader::set(&mut own, key, value.clone()).is_err() {
+                    return row.fail(&format!("set.{key}"), |key| ExperimentProblem::UnknownKey {
+                        key,
+                        nearest: None,
+                        known: SHARED.iter().map(|s| format!("{s}.…")).collect(),
+                    });
+                }
+            }
+        }
+        row.finish()?;
+        let settings = toml::to_string(&own).unwrap_or_default();
+        let at = Reader::new(&own, "", source);
+        let model = Model::read(at.must_table("model")?, changes.outputs)?;
+        let training = Training::read(at.must_table("training")?, at.must_table("optimizer")?)?;
+        Ok(RowSpec { id, label, reference: reference.map(String::from), model, training, settings })
+    }
+}
+
+/// Applies `[as_published]` if asked for, and returns its description.
+fn published_variant(
+    table: &mut Table,
+    source: &Source,
+    wanted: bool,
+    notes: &mut Vec<Text>,
+) -> Read<Option<Text>> {
+    let Some(variant) = table.remove("as_published") else { return Ok(None) };
+    let Value::Table(variant) = variant else { return Ok(None) };
+    let at = Reader::new(&variant, "as_published", source);
+    let note = at.must_text("note")?;
+    let set = at.value("set").and_then(Value::as_table).cloned().unwrap_or_default();
+    at.finish()?;
+    if wanted {
+        for (key, value) in set {
+            if reader::set(table, &key, value).is_err() {
+                return Err(source.error(&key.clone(), ExperimentProblem::UnknownKey {
+                    key,
+                    nearest: None,
+                    known: Vec::new(),
+                }));
+            }
+        }
+        notes.push(note.clone());
+    }
+    Ok(Some(note))
+}
+
+fn claims(file: &Reader<'_>) -> Read<Vec<ClaimSpec>> {
+    let mut claims = Vec::new();
+    for claim in file.tables("claims")? {
+        let conditions = (claim.float("below")?, claim.float("above")?, claim.float("equals")?);
+        let condition = match conditions {
+            (Some(x), None, None) => Condition::Below(x),
+            (None, Some(x), None) => Condition::Above(x),
+            (None, None, Some(x)) => Condition::Equals(x),
+            _ => {
+                return claim.fail("below", |key| ExperimentProblem::Missing {
+                    key: key.replace("below", "below | above | equals"),
+                });
+            }
+        };
+        claims.push(ClaimSpec {
+            id: claim.must_string("id")?.into(),
+            notes: claim.strings("notes")?,
+            text: claim.must_text("text")?,
+            measure: claim.must_string("measure")?.into(),
+            condition,
+            holds: claim.text("holds")?,
+            fails: claim.text("fails")?,
+        });
+        claim.finish()?;
+    }
+    Ok(claims)
+}
+
+/// The published result of this identifier.
+#[must_use]
+pub fn published(reference: &str) -> Option<Published> {
+    let all: Table = REFERENCES.parse().ok()?;
+    let entry = all.get(reference)?.as_table()?;
+    Some(Published {
+        notebooks: entry.get("notebooks")?.as_array()?.iter().filter_map(Value::as_float).collect(),
+        mean: entry.get("mean")?.as_float()?,
+        sd: entry.get("sd")?.as_float()?,
+        n: u32::try_from(entry.get("n")?.as_integer()?).ok()?,
+    })
+}

@@ -1,0 +1,249 @@
+//! `[model]`: layers in a list, and the graph that they make.
+
+use super::error::ExperimentProblem;
+use super::reader::{Read, Reader};
+use kobai_engine::init::{Fan, Init};
+use kobai_engine::layer::{Layer, LayerKind};
+use kobai_engine::layers::{Activation, BatchNorm, Dropout, Flatten, Linear, Scaling, SigmoidGradient};
+use kobai_engine::{Graph, Loss, Shape};
+use std::collections::HashMap;
+use toml::{Table, Value};
+
+/// A network as the file describes it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Model {
+    /// Name and layer, from input to output.
+    pub layers: Vec<(String, LayerKind)>,
+    /// Loss on the output.
+    pub loss: Loss,
+}
+
+impl Model {
+    /// The graph for examples of a shape. Images are flattened in front of a
+    /// first layer that takes rows.
+    #[must_use]
+    pub fn graph(&self, input: Shape) -> Graph {
+        let rows = matches!(self.layers.first(), Some((_, LayerKind::Linear(_))));
+        let mut graph = Graph::new(if rows { [input.len()].into() } else { input });
+        let mut x = graph.input();
+        for (name, layer) in &self.layers {
+            x = graph.layer(name, layer.clone(), &[x]);
+        }
+        graph.output(x, self.loss);
+        graph
+    }
+
+    pub(super) fn read(model: Reader<'_>, outputs: Option<usize>) -> Read<Model> {
+        let sigmoid = match model.string("sigmoid_gradient")? {
+            None => SigmoidGradient::AtInput,
+            Some(word) => model.choice(
+                "sigmoid_gradient",
+                word,
+                &[("at-input", SigmoidGradient::AtInput), ("at-output", SigmoidGradient::AtOutput)],
+            )?,
+        };
+        let activation = match model.string("activation")? {
+            None => None,
+            Some(word) => Some(activation(&model, "activation", word, sigmoid)?),
+        };
+        let init = match model.string("init")? {
+            None => Init::HeNormal(Fan::In),
+            Some(word) => init(&model, "init", word)?,
+        };
+        let loss = match model.string("loss")? {
+            None => Loss::CrossEntropy,
+            Some(word) => model.choice(
+                "loss",
+                word,
+                &[
+                    (Loss::CrossEntropy.name(), Loss::CrossEntropy),
+                    (Loss::MeanSquaredError.name(), Loss::MeanSquaredError),
+                ],
+            )?,
+        };
+        let defaults = Defaults { activation, init, sigmoid, outputs };
+        let Some(list) = model.array("layers")? else {
+            return model.fail("layers", |key| ExperimentProblem::Missing { key });
+        };
+        let mut layers = Vec::new();
+        let mut counts: HashMap<&'static str, usize> = HashMap::new();
+        for (i, value) in list.iter().enumerate() {
+            let (name, layer) = defaults.layer(&model, i, value)?;
+            let prefix = match &layer {
+                LayerKind::Linear(_) => "fc",
+                LayerKind::BatchNorm(_) => "bn",
+                other => other.kind(),
+            };
+            let count = counts.entry(prefix).or_insert(0);
+            *count += 1;
+            layers.push((name.unwrap_or_else(|| format!("{prefix}{count}")), layer));
+        }
+        model.finish()?;
+        Ok(Model { layers, loss })
+    }
+}
+
+/// What layers that say nothing about it use.
+struct Defaults {
+    activation: Option<Activation>,
+    init: Init,
+    sigmoid: SigmoidGradient,
+    outputs: Option<usize>,
+}
+
+/// Layers whose first key is their kind and whose value is their main setting.
+const TABLE_LAYERS: [&str; 5] = ["linear", "dropout", "leaky-relu", "elu", "batch-norm"];
+/// Layers that a word names.
+const WORD_LAYERS: [&str; 12] = [
+    "activation", "sigmoid", "tanh", "relu", "leaky-relu", "elu", "gelu", "softplus", "hard-swish", "relu6",
+    "batch-norm", "flatten",
+];
+
+impl Defaults {
+    fn layer(&self, model: &Reader<'_>, i: usize, value: &Value) -> Read<(Option<String>, LayerKind)> {
+        let key = format!("layers[{i}]");
+        match value {
+            Value::String(word) => Ok((None, self.word(model, &key, word)?)),
+            Value::Table(table) => self.table(model, &key, table),
+            other => model.fail(&key, |key| ExperimentProblem::Kind {
+                key,
+                expected: "a layer's name or a table such as { linear = 40 }",
+                got: other.to_string(),
+            }),
+        }
+    }
+
+    fn word(&self, model: &Reader<'_>, key: &str, word: &str) -> Read<LayerKind> {
+        Ok(match word {
+            "batch-norm" => BatchNorm::default().into(),
+            "flatten" => Flatten.into(),
+            "activation" => match self.activation {
+                Some(activation) => activation.into(),
+                None => {
+                    return model.fail("activation", |key| ExperimentProblem::Missing { key });
+                }
+            },
+            _ if WORD_LAYERS.contains(&word) => activation(model, key, word, self.sigmoid)?.into(),
+            _ => model.choice(key, word, &WORD_LAYERS.map(|w| (w, Flatten)))?.into(),
+        })
+    }
+
+    fn table(&self, model: &Reader<'_>, key: &str, table: &Table) -> Read<(Option<String>, LayerKind)> {
+        let source = model.source();
+        let layer = Reader::new(table, model.key(key), source);
+        let name = layer.string("name")?.map(String::from);
+        let kind = TABLE_LAYERS.into_iter().find(|k| table.contains_key(*k));
+        let kind = match (kind, layer.string("layer")?) {
+            (Some(kind), _) => kind,
+            (None, Some(word)) => {
+                let made = self.word(model, key, word)?;
+                layer.finish()?;
+                return Ok((name, made));
+            }
+            (None, None) => {
+                let got = table.keys().find(|k| *k != "name").cloned().unwrap_or_default();
+                return model.choice(key, &got, &TABLE_LAYERS.map(|w| (w, ("", Flatten)))).map(|_| (None, Flatten.into()));
+            }
+        };
+        let made: LayerKind = match kind {
+            "linear" => {
+                let out_features = match (layer.value("linear"), self.outputs) {
+                    (Some(Value::String(word)), Some(outputs)) => {
+                        layer.choice("linear", word, &[("outputs", outputs)])?
+                    }
+                    _ => layer.must_count("linear")?,
+                };
+                let init = match layer.string("init")? {
+                    None => self.init,
+                    Some(word) => init(&layer, "init", word)?,
+                };
+                let (in_features, bias) = (layer.count("in")?, layer.boolean_or("bias", true)?);
+                Linear { out_features, in_features, bias, init }.into()
+            }
+            "dropout" => {
+                let p = layer.float("dropout")?.unwrap_or(0.5);
+                let scaling = match layer.string("scaling")? {
+                    None => Scaling::Train,
+                    Some(word) => {
+                        layer.choice("scaling", word, &[("train", Scaling::Train), ("eval", Scaling::Eval)])?
+                    }
+                };
+                Dropout { p, scaling }.into()
+            }
+            "leaky-relu" => Activation::LeakyRelu { slope: layer.float_or("leaky-relu", 0.01)? }.into(),
+            "elu" => Activation::Elu { alpha: layer.float_or("elu", 1.0)? }.into(),
+            _ => {
+                let word = layer.must_string("batch-norm")?;
+                let base =
+                    layer.choice("batch-norm", word, &[("pytorch", BatchNorm::default()), ("course", BatchNorm::course())])?;
+                BatchNorm {
+                    eps: layer.float_or("eps", base.eps)?,
+                    momentum: layer.float_or("momentum", base.momentum)?,
+                    ..base
+                }
+                .into()
+            }
+        };
+        layer.finish()?;
+        Ok((name, made))
+    }
+}
+
+fn activation(at: &Reader<'_>, key: &str, word: &str, sigmoid: SigmoidGradient) -> Read<Activation> {
+    at.choice(
+        key,
+        word,
+        &[
+            ("sigmoid", Activation::Sigmoid(sigmoid)),
+            ("tanh", Activation::Tanh),
+            ("relu", Activation::Relu),
+            ("leaky-relu", Activation::LeakyRelu { slope: 0.01 }),
+            ("elu", Activation::Elu { alpha: 1.0 }),
+            ("gelu", Activation::Gelu),
+            ("softplus", Activation::Softplus),
+            ("hard-swish", Activation::HardSwish),
+            ("relu6", Activation::Relu6),
+        ],
+    )
+}
+
+/// `he`, `xavier`, `normal(0.01)`, …
+fn init(at: &Reader<'_>, key: &str, word: &str) -> Read<Init> {
+    let (name, argument) = match word.split_once('(') {
+        Some((name, rest)) => (name, rest.strip_suffix(')').and_then(|a| a.trim().parse::<f64>().ok())),
+        None => (word, None),
+    };
+    let needs = |make: fn(f64) -> Init| match argument {
+        Some(x) if x.is_finite() => Ok(make(x)),
+        _ => at.fail(key, |key| ExperimentProblem::Kind {
+            key,
+            expected: "a number in parentheses, such as normal(0.01)",
+            got: word.into(),
+        }),
+    };
+    match name.trim() {
+        "normal" => needs(|std| Init::Normal { std }),
+        "uniform" => needs(|bound| Init::Uniform { bound }),
+        "constant" => needs(Init::Constant),
+        "orthogonal" => Ok(Init::Orthogonal { gain: argument.unwrap_or(1.0) }),
+        name => at.choice(
+            key,
+            name,
+            &[
+                ("zeros", Init::Zeros),
+                ("xavier", Init::XavierNormal(Fan::In)),
+                ("xavier-average", Init::XavierNormal(Fan::Average)),
+                ("xavier-uniform", Init::XavierUniform(Fan::Average)),
+                ("he", Init::HeNormal(Fan::In)),
+                ("he-fan-out", Init::HeNormal(Fan::Out)),
+                ("he-uniform", Init::HeUniform(Fan::In)),
+                ("lecun", Init::LecunNormal),
+                // Known, with their arguments; listed for the hint.
+                ("normal", Init::Zeros),
+                ("uniform", Init::Zeros),
+                ("constant", Init::Zeros),
+                ("orthogonal", Init::Zeros),
+            ],
+        ),
+    }
+}

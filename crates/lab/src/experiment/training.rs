@@ -1,0 +1,158 @@
+//! `[training]` and `[optimizer]`: how a row learns.
+
+use super::error::ExperimentProblem;
+use super::reader::{Read, Reader};
+use kobai_data::sampler::Sampling;
+use kobai_engine::optim::{Clip, Optimizer, Penalty, Updates};
+
+/// When accuracies are measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EvaluateWhen {
+    /// After the update of the step.
+    After,
+    /// Before it, on the batch that is about to be learned, as one published
+    /// notebook does it: its row 2000 has seen 1999 updates.
+    Before,
+}
+
+/// How a row learns.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Training {
+    /// Updates.
+    pub steps: u64,
+    /// Examples of a batch.
+    pub batch: usize,
+    /// Which examples form a batch.
+    pub sampling: Sampling,
+    /// Steps from one point of the learning curve to the next.
+    pub evaluate_every: u64,
+    /// When accuracies are measured.
+    pub evaluate: EvaluateWhen,
+    /// Steps from one look of the observers to the next.
+    pub observe_every: u64,
+    /// Optimiser, penalty, clipping.
+    pub updates: Updates,
+    /// Names or prefixes (`fc3.*`) of params that stay as they began.
+    pub freeze: Vec<String>,
+    /// Whether a run may diverge without that being an error of the experiment.
+    pub may_diverge: bool,
+}
+
+impl Training {
+    /// Whether a param is frozen.
+    #[must_use]
+    pub fn is_frozen(&self, param: &str) -> bool {
+        self.freeze.iter().any(|pattern| match pattern.strip_suffix('*') {
+            Some(prefix) => param.starts_with(prefix),
+            None => param == pattern,
+        })
+    }
+
+    pub(super) fn read(training: Reader<'_>, optimizer: Reader<'_>) -> Read<Training> {
+        let steps = training.must_count("steps")? as u64;
+        let sampling = match training.string("sampling")? {
+            None => Sampling::Shuffle,
+            Some(word) => training.choice(
+                "sampling",
+                word,
+                &[("shuffle", Sampling::Shuffle), ("with-replacement", Sampling::WithReplacement)],
+            )?,
+        };
+        let evaluate = match training.string("evaluate")? {
+            None => EvaluateWhen::After,
+            Some(word) => training.choice(
+                "evaluate",
+                word,
+                &[("after", EvaluateWhen::After), ("before", EvaluateWhen::Before)],
+            )?,
+        };
+        let twentieth = (steps / 20).max(1) as usize;
+        let made = Training {
+            steps,
+            batch: training.must_count("batch")?,
+            sampling,
+            evaluate_every: training.count("evaluate_every")?.unwrap_or(twentieth) as u64,
+            evaluate,
+            observe_every: training.count("observe_every")?.unwrap_or(twentieth) as u64,
+            updates: updates(optimizer)?,
+            freeze: training.strings("freeze")?,
+            may_diverge: training.boolean_or("may_diverge", false)?,
+        };
+        training.finish()?;
+        Ok(made)
+    }
+}
+
+fn positive(at: &Reader<'_>, key: &str, value: f64) -> Read<f64> {
+    if value.is_finite() && value > 0.0 {
+        return Ok(value);
+    }
+    at.fail(key, |key| ExperimentProblem::Range { key, got: value, range: "a finite number > 0" })
+}
+
+fn share(at: &Reader<'_>, key: &str, default: f64) -> Read<f64> {
+    let value = at.float_or(key, default)?;
+    if (0.0..1.0).contains(&value) {
+        return Ok(value);
+    }
+    at.fail(key, |key| ExperimentProblem::Range { key, got: value, range: "0 <= x < 1" })
+}
+
+fn updates(at: Reader<'_>) -> Read<Updates> {
+    const NAMES: [&str; 11] = [
+        "sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw", "course-momentum",
+        "course-nesterov", "course-adagrad", "course-adam",
+    ];
+    let name = at.must_string("name")?;
+    let lr = match at.float("lr")? {
+        Some(lr) => positive(&at, "lr", lr)?,
+        None => return at.fail("lr", |key| ExperimentProblem::Missing { key }),
+    };
+    let eps = |default| at.float_or("eps", default);
+    let betas = || Ok((share(&at, "beta1", 0.9)?, share(&at, "beta2", 0.999)?));
+    let optimizer = match name {
+        "sgd" => Optimizer::Sgd { lr },
+        "momentum" => Optimizer::Momentum { lr, momentum: share(&at, "momentum", 0.9)? },
+        "nesterov" => Optimizer::Nesterov { lr, momentum: share(&at, "momentum", 0.9)? },
+        "course-momentum" => Optimizer::CourseMomentum { lr, momentum: share(&at, "momentum", 0.9)? },
+        "course-nesterov" => Optimizer::CourseNesterov { lr, momentum: share(&at, "momentum", 0.9)? },
+        "adagrad" => Optimizer::AdaGrad { lr, eps: eps(1e-10)? },
+        "course-adagrad" => {
+            Optimizer::CourseAdaGrad { lr, initial: at.float_or("initial", 1e-4)?, eps: eps(0.0)? }
+        }
+        "rmsprop" => Optimizer::RmsProp { lr, rho: share(&at, "rho", 0.99)?, eps: eps(1e-8)? },
+        "adam" => {
+            let (beta1, beta2) = betas()?;
+            Optimizer::Adam { lr, beta1, beta2, eps: eps(1e-8)? }
+        }
+        "adamw" => {
+            let (beta1, beta2) = betas()?;
+            let weight_decay = at.float_or("weight_decay", 0.01)?;
+            Optimizer::AdamW { lr, beta1, beta2, eps: eps(1e-8)?, weight_decay }
+        }
+        "course-adam" => {
+            let (beta1, beta2) = betas()?;
+            Optimizer::CourseAdam { lr, beta1, beta2, eps: eps(1e-7)? }
+        }
+        other => at.choice("name", other, &NAMES.map(|n| (n, Optimizer::Sgd { lr })))?,
+    };
+    let penalty = match (at.float("l1")?, at.float("l2")?) {
+        (Some(l1), None) => Penalty::L1(positive(&at, "l1", l1)?),
+        (None, Some(l2)) => Penalty::L2(positive(&at, "l2", l2)?),
+        (None, None) => Penalty::None,
+        (Some(_), Some(l2)) => {
+            return at.fail("l2", |key| ExperimentProblem::Range {
+                key,
+                got: l2,
+                range: "one penalty: l1 or l2",
+            });
+        }
+    };
+    let clip = match (at.float("clip_norm")?, at.float("clip_value")?) {
+        (Some(norm), _) => Clip::Norm(positive(&at, "clip_norm", norm)?),
+        (None, Some(value)) => Clip::Value(positive(&at, "clip_value", value)?),
+        (None, None) => Clip::None,
+    };
+    at.finish()?;
+    Ok(Updates { optimizer, penalty, clip })
+}

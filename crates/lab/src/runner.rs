@@ -1,0 +1,351 @@
+//! Runs of an experiment: independent, side by side, bit-identical to running
+//! them one by one.
+
+use crate::experiment::{EvaluateWhen, Experiment, RowSpec};
+use crate::results::{CurvePoint, Outcome, Row, Run};
+use crate::watch::Recorder;
+use kobai_data::dataset::{Dataset, Split, Targets as DataTargets, TargetsMut};
+use kobai_data::sampler::Sampler;
+use kobai_engine::optim::{ParamRule, Updater};
+use kobai_engine::{Executor, Observer, Plan, Score, Targets, Unobserved};
+use kobai_kernels::Pool;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Most test examples that are evaluated at once.
+pub const EVAL_BATCH: usize = 500;
+
+/// What all runs of an experiment share.
+#[derive(Clone, Debug)]
+pub struct RunOptions {
+    /// Seeds.
+    pub seeds: Vec<u64>,
+    /// Threads.
+    pub threads: usize,
+    /// Whether observers record gradients and activations.
+    pub observe: bool,
+}
+
+/// A finished run with its params.
+#[derive(Clone, Debug)]
+pub struct Finished {
+    /// Its row.
+    pub row: usize,
+    /// Its record.
+    pub run: Run,
+    /// The final params, in the order of the plan.
+    pub params: Vec<f32>,
+    /// The final state, in the order of the plan.
+    pub state: Vec<f32>,
+}
+
+/// Told about progress, from any thread.
+pub trait Progress: Sync {
+    /// `steps` training steps of all `total` are done, in `runs` finished runs.
+    fn advanced(&self, steps: u64, total: u64, runs: usize);
+}
+
+/// Nobody is told.
+#[derive(Clone, Copy, Debug)]
+pub struct Silent;
+
+impl Progress for Silent {
+    fn advanced(&self, _: u64, _: u64, _: usize) {}
+}
+
+/// Everything that a run needs, and the counters of its experiment.
+struct Work<'a> {
+    split: &'a Split,
+    options: &'a RunOptions,
+    progress: &'a dyn Progress,
+    stop: &'a AtomicBool,
+    done: AtomicU64,
+    total: u64,
+    finished: AtomicUsize,
+}
+
+/// A run that is to be done: row and seed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Job {
+    /// Index of the row.
+    pub row: usize,
+    /// The seed.
+    pub seed: u64,
+}
+
+/// Runs jobs on all threads and hands each finished run to `keep`, in the order
+/// in which they finish. Returns false if `stop` was set before all were done.
+///
+/// # Errors
+/// The first error of `keep`; no further run begins after it.
+pub fn run_all<E: Send>(
+    experiment: &Experiment,
+    plans: &[Plan],
+    split: &Split,
+    jobs: &[Job],
+    options: &RunOptions,
+    (progress, stop): (&dyn Progress, &AtomicBool),
+    keep: impl FnMut(Finished) -> Result<(), E> + Send,
+) -> Result<bool, E> {
+    let plans: Vec<Arc<Plan>> = plans.iter().map(|p| Arc::new(p.clone())).collect();
+    let total = jobs.iter().map(|j| experiment.rows[j.row].training.steps).sum();
+    let work = Work {
+        split,
+        options,
+        progress,
+        stop,
+        done: AtomicU64::new(0),
+        total,
+        finished: AtomicUsize::new(0),
+    };
+    let next = AtomicUsize::new(0);
+    let keep = Mutex::new((keep, None));
+    // Runs side by side while there are enough of them; threads inside a run otherwise.
+    let outer = options.threads.min(jobs.len()).max(1);
+    let inner = (options.threads / outer).max(1);
+    std::thread::scope(|scope| {
+        for _ in 0..outer {
+            scope.spawn(|| {
+                let pool = Arc::new(Pool::new(inner));
+                loop {
+                    let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) else { return };
+                    let row = &experiment.rows[job.row];
+                    let Some(finished) = work.run(*job, row, &plans[job.row], &pool) else { return };
+                    let mut guard = keep.lock().unwrap_or_else(PoisonError::into_inner);
+                    let (keep, error) = &mut *guard;
+                    if error.is_some() {
+                        return;
+                    }
+                    if let Err(e) = keep(finished) {
+                        *error = Some(e);
+                        work.stop.store(true, Ordering::Relaxed);
+                    }
+                }
+            });
+        }
+    });
+    let (_, error) = keep.into_inner().unwrap_or_else(PoisonError::into_inner);
+    match error {
+        Some(error) => Err(error),
+        None => Ok(work.finished.load(Ordering::Relaxed) == jobs.len()),
+    }
+}
+
+/// Puts finished runs into rows, in the order of the seeds.
+#[must_use]
+pub fn rows(experiment: &Experiment, runs: &[(usize, Run)], seeds: &[u64], published: bool) -> Vec<Row> {
+    let of_row = |index: usize| {
+        seeds
+            .iter()
+            .filter_map(|seed| runs.iter().find(|(row, run)| *row == index && run.seed == *seed))
+            .map(|(_, run)| run.clone())
+            .collect()
+    };
+    let rows = experiment.rows.iter().enumerate().map(|(i, row)| Row {
+        id: row.id.clone(),
+        label: row.label.clone(),
+        reference: row.reference.clone(),
+        published: row.reference.as_deref().filter(|_| published).and_then(crate::experiment::published),
+        runs: of_row(i),
+    });
+    rows.collect()
+}
+
+/// Labels or values of a batch, allocated once.
+enum Batch {
+    Classes(Vec<u32>),
+    Values(Vec<f32>),
+}
+
+impl Batch {
+    fn new(data: &Dataset, n: usize) -> Batch {
+        match data.targets() {
+            DataTargets::Classes(_) => Batch::Classes(vec![0; n]),
+            DataTargets::Values { width, .. } => Batch::Values(vec![0.0; n * width]),
+        }
+    }
+
+    fn gather(&mut self, data: &Dataset, indices: &[u32]) {
+        match self {
+            Batch::Classes(labels) => data.gather_targets(indices, TargetsMut::Classes(&mut labels[..indices.len()])),
+            Batch::Values(values) => {
+                let width = data.target_width().unwrap_or(1);
+                data.gather_targets(indices, TargetsMut::Values(&mut values[..indices.len() * width]));
+            }
+        }
+    }
+
+    fn targets(&self, n: usize, width: usize) -> Targets<'_, f32> {
+        match self {
+            Batch::Classes(labels) => Targets::Classes(&labels[..n]),
+            Batch::Values(values) => Targets::Values(&values[..n * width]),
+        }
+    }
+}
+
+/// The score of all examples of a data set.
+fn evaluate(exec: &mut Executor, data: &Dataset, batch: &mut Batch, order: &[u32]) -> Score {
+    let width = exec.plan().output_shape().len();
+    let mut score = Score::default();
+    for indices in order.chunks(EVAL_BATCH) {
+        data.gather(indices, exec.eval_input(indices.len()));
+        batch.gather(data, indices);
+        score = score.and(exec.evaluate(indices.len(), batch.targets(indices.len(), width)));
+    }
+    score
+}
+
+impl Work<'_> {
+    /// Trains one network. None if the experiment was stopped.
+    fn run(&self, job: Job, row: &RowSpec, plan: &Arc<Plan>, pool: &Arc<Pool>) -> Option<Finished> {
+        let training = &row.training;
+        let (train, test) = (&self.split.train, &self.split.test);
+        let mut exec = Executor::<f32>::new(Arc::clone(plan), job.seed, Arc::clone(pool));
+        let first_params = exec.params().to_vec();
+        let mut updater = Updater::with_rules(plan, training.updates, |p| ParamRule {
+            train: !training.is_frozen(&p.name),
+            decay: p.spec.decay,
+        });
+        let mut sampler = Sampler::new(training.sampling, job.seed, train.len());
+        let mut indices = vec![0u32; training.batch];
+        let (mut labels, mut test_labels) = (Batch::new(train, training.batch), Batch::new(test, EVAL_BATCH));
+        let order: Vec<u32> = (0..test.len() as u32).collect();
+        let width = plan.output_shape().len();
+        let mut recorder = self.options.observe.then(|| Recorder::new(plan, training.observe_every));
+        let mut curve = Vec::new();
+        let mut outcome = Outcome::Finished;
+        for step in 0..training.steps {
+            if self.stop.load(Ordering::Relaxed) {
+                return None;
+            }
+            sampler.indices(step, &mut indices);
+            let n = indices.len();
+            train.gather(&indices, exec.train_input(n));
+            labels.gather(train, &indices);
+            let measured = (step + 1) % training.evaluate_every == 0 || step + 1 == training.steps;
+            let before = (measured && training.evaluate == EvaluateWhen::Before)
+                .then(|| evaluate(&mut exec, test, &mut test_labels, &order));
+            if before.is_some() {
+                // The evaluation used the arena: the batch has to be put back.
+                train.gather(&indices, exec.train_input(n));
+            }
+            let observer: &mut dyn Observer<f32> = match &mut recorder {
+                Some(recorder) => recorder,
+                None => &mut Unobserved,
+            };
+            let score = exec.train_step(n, labels.targets(n, width), &mut updater, observer);
+            if !score.loss_sum.is_finite() {
+                outcome = Outcome::Diverged { step };
+                break;
+            }
+            if measured {
+                let (train_accuracy, tested) = match before {
+                    Some(tested) => (score.accuracy(), tested),
+                    None => {
+                        train.gather(&indices, exec.eval_input(n));
+                        let again = exec.evaluate(n, labels.targets(n, width));
+                        (again.accuracy(), evaluate(&mut exec, test, &mut test_labels, &order))
+                    }
+                };
+                curve.push(CurvePoint {
+                    step: step + 1,
+                    train_loss: score.loss(),
+                    train_accuracy,
+                    test_loss: tested.loss(),
+                    test_accuracy: tested.accuracy(),
+                });
+            }
+            let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
+            if done.is_multiple_of(64) {
+                self.progress.advanced(done, self.total, self.finished.load(Ordering::Relaxed));
+            }
+        }
+        let left = training.steps - exec.step();
+        let done = self.done.fetch_add(left, Ordering::Relaxed) + left;
+        let finished = self.finished.fetch_add(1, Ordering::Relaxed) + 1;
+        self.progress.advanced(done, self.total, finished);
+        let (flow, activations) = recorder.map(|r| (r.flow, r.activations)).unwrap_or_default();
+        let last = curve.last().copied();
+        let mut run = Run {
+            seed: job.seed,
+            outcome,
+            train: last.map_or(0.0, |p| p.train_accuracy),
+            test: last.map_or(0.0, |p| p.test_accuracy),
+            curve,
+            flow,
+            activations,
+            measures: BTreeMap::new(),
+            weights_sha256: hash(exec.params()),
+        };
+        run.measures = measures(&run, plan, &first_params, exec.params());
+        Some(Finished { row: job.row, run, params: exec.params().to_vec(), state: exec.state().to_vec() })
+    }
+}
+
+fn hash(params: &[f32]) -> String {
+    let mut hasher = Sha256::new();
+    for value in params {
+        hasher.update(value.to_le_bytes());
+    }
+    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn median(mut values: Vec<f64>) -> Option<f64> {
+    values.retain(|v| v.is_finite());
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied()
+}
+
+/// The named numbers of a run that claims refer to:
+///
+/// | measure | what |
+/// |---|---|
+/// | `test`, `train`, `test_loss` | final accuracies, final test loss |
+/// | `gradient_ratio` | RMS of the first layer's weight gradient over the last layer's, median over the observed steps |
+/// | `first_layer_moved` | RMS of the change of the first weight over the whole run, relative to its initial RMS |
+/// | `last_layer_moved` | the same for the last weight |
+/// | `unit_spread` | largest difference between incoming weights of two units of one hidden layer, at any observed step |
+/// | `zeros`, `saturated` | share of exact zeros and of saturated values among the activations, mean over layers, last observed step |
+fn measures(run: &Run, plan: &Plan, first: &[f32], last: &[f32]) -> BTreeMap<String, f64> {
+    let mut all = BTreeMap::new();
+    let mut put = |name: &str, value: Option<f64>| {
+        if let Some(value) = value.filter(|v| v.is_finite()) {
+            all.insert(name.to_string(), value);
+        }
+    };
+    if run.outcome == Outcome::Finished {
+        put("test", Some(run.test));
+        put("train", Some(run.train));
+        put("test_loss", run.curve.last().map(|p| p.test_loss));
+    }
+    let weights: Vec<_> = plan.params.iter().filter(|p| p.spec.name == "weight" && p.spec.dims.len() > 1).collect();
+    let moved = |slot: Option<&&kobai_engine::plan::ParamSlot>| {
+        let range = slot?.range.clone();
+        let square = |x: f32| f64::from(x) * f64::from(x);
+        let change: f64 = first[range.clone()].iter().zip(&last[range.clone()]).map(|(a, b)| square(b - a)).sum();
+        let start: f64 = first[range].iter().map(|a| square(*a)).sum();
+        (start > 0.0).then(|| (change / start).sqrt())
+    };
+    put("first_layer_moved", moved(weights.first()));
+    put("last_layer_moved", moved(weights.last()));
+    let ratios = run.flow.iter().filter_map(|point| {
+        let (first, last) = (point.layers.first()?, point.layers.last()?);
+        Some(first.gradient_rms / last.gradient_rms)
+    });
+    put("gradient_ratio", median(ratios.collect()));
+    let hidden = |point: &crate::results::FlowPoint| {
+        let layers = &point.layers[..point.layers.len().saturating_sub(1)];
+        layers.iter().map(|l| l.unit_spread).fold(0.0, f64::max)
+    };
+    if !run.flow.is_empty() {
+        put("unit_spread", Some(run.flow.iter().map(hidden).fold(0.0, f64::max)));
+    }
+    if let Some(point) = run.activations.last().filter(|p| !p.layers.is_empty()) {
+        let n = point.layers.len() as f64;
+        put("zeros", Some(point.layers.iter().map(|l| l.zeros).sum::<f64>() / n));
+        put("saturated", Some(point.layers.iter().map(|l| l.saturated).sum::<f64>() / n));
+    }
+    all
+}

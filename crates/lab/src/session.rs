@@ -1,0 +1,465 @@
+//! One `kobai lab run`: from a request to results on disk.
+
+use crate::experiment::{Changes, Experiment, ExperimentError};
+use crate::results::{ActivationPoint, FlowPoint, Outcome, Results, Row, Run, Text};
+use crate::runner::{self, EVAL_BATCH, Job, Progress, RunOptions};
+use crate::store::{self, Folder, StoreError};
+use kobai_data::{DataError, Locations, Split, registry};
+use kobai_engine::{Explain, Explanation, Lang, Plan, PlanOptions, say};
+use kobai_kernels::Isa;
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+use thiserror::Error;
+
+/// What is to be run.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Name of an experiment, or path of a file.
+    pub experiment: String,
+    /// Data set or folder instead of the experiment's.
+    pub data: Option<String>,
+    /// Where data are found.
+    pub locations: Locations,
+    /// Number of seeds instead of the experiment's.
+    pub seeds: Option<u32>,
+    /// First seed.
+    pub first_seed: u64,
+    /// Steps instead of the experiment's.
+    pub steps: Option<u64>,
+    /// Threads; all cores by default.
+    pub threads: Option<usize>,
+    /// Instruction set.
+    pub isa: Isa,
+    /// Run folder; `runs/<experiment>-<data>` by default.
+    pub out: Option<PathBuf>,
+    /// The published variant.
+    pub as_published: bool,
+    /// Dotted keys and values.
+    pub set: Vec<(String, String)>,
+    /// Whether observers record.
+    pub observe: bool,
+    /// Whether records of earlier runs are ignored.
+    pub fresh: bool,
+}
+
+/// What came out.
+#[derive(Debug)]
+pub struct Completed {
+    /// The results.
+    pub results: Results,
+    /// The run folder.
+    pub folder: PathBuf,
+    /// Runs that were taken from an earlier call.
+    pub reused: usize,
+    /// Runs that diverged although their row does not allow it: row, seed, step.
+    pub diverged: Vec<(String, u64, u64)>,
+    /// Files that could not be written after the runs.
+    pub unwritten: Option<StoreError>,
+}
+
+/// Why there are no results.
+#[derive(Debug, Error)]
+pub enum SessionError {
+    /// The experiment is wrong.
+    #[error(transparent)]
+    Experiment(#[from] ExperimentError),
+    /// The data are missing or wrong.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The run folder cannot be written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A claim refers to a row that does not exist.
+    #[error("{0}")]
+    Claim(UnknownRow),
+    /// The user stopped it.
+    #[error("interrupted")]
+    Interrupted {
+        /// Runs that are kept.
+        finished: usize,
+        /// Runs that were asked for.
+        total: usize,
+        /// The run folder.
+        folder: PathBuf,
+    },
+}
+
+/// A claim about a row that does not exist.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownRow {
+    /// The claim.
+    pub claim: String,
+    /// The row.
+    pub row: String,
+    /// Rows that exist.
+    pub known: Vec<String>,
+}
+
+impl std::fmt::Display for UnknownRow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", SessionError::Claim(self.clone()).explain(Lang::En))
+    }
+}
+
+impl Explain for SessionError {
+    fn explain(&self, lang: Lang) -> Explanation {
+        match self {
+            SessionError::Experiment(e) => e.explain(lang),
+            SessionError::Data(e) => e.explain(lang),
+            SessionError::Store(e) => e.explain(lang),
+            SessionError::Claim(UnknownRow { claim, row, known }) => {
+                let known = known.join(", ");
+                Explanation::new(say!(
+                    lang,
+                    "the claim `{claim}` is about a row `{row}` that does not exist",
+                    "主張 `{claim}` の行 `{row}` はありません"
+                ))
+                .fact(say!(lang, "rows: {known}", "ある行: {known}"))
+            }
+            SessionError::Interrupted { finished, total, folder } => {
+                let folder = folder.display();
+                Explanation::new(say!(
+                    lang,
+                    "interrupted: {finished} of {total} runs are kept in {folder}",
+                    "中断しました。{total} 回中 {finished} 回の実行が {folder} に残っています"
+                ))
+                .hint(say!(
+                    lang,
+                    "the same command continues where it stopped",
+                    "同じコマンドで続きから再開します"
+                ))
+            }
+        }
+    }
+}
+
+/// A request with everything found and checked: nothing after this is the
+/// user's mistake.
+#[derive(Debug)]
+pub struct Session {
+    request: Request,
+    experiment: Experiment,
+    split: Split,
+    plans: Vec<Plan>,
+    data: String,
+    data_checksum: String,
+    seeds: Vec<u64>,
+    threads: usize,
+}
+
+impl Session {
+    /// Reads the experiment and the data, and plans every row.
+    ///
+    /// # Errors
+    /// What is wrong with the request.
+    pub fn prepare(request: Request) -> Result<Session, SessionError> {
+        let mut set = request.set.clone();
+        if let Some(steps) = request.steps {
+            set.push(("training.steps".into(), steps.to_string()));
+        }
+        let mut changes = Changes { set, as_published: request.as_published, outputs: Some(1) };
+        // Read once to know the data set, and again with the number of its classes.
+        let data = Experiment::load(&request.experiment, &changes)?.data;
+        let data = request.data.clone().unwrap_or(data);
+        let mut split = registry::load(&data, &request.locations)?;
+        let outputs = match split.train.target_width() {
+            Some(width) => width,
+            None => split.train.classes(),
+        };
+        changes.outputs = Some(outputs);
+        let experiment = Experiment::load(&request.experiment, &changes)?;
+        if let Some(n) = experiment.train_examples {
+            split.train = split.train.prefix(n)?;
+        }
+        let rows: Vec<String> = experiment.rows.iter().map(|r| r.id.clone()).collect();
+        for claim in &experiment.claims {
+            if let Some(row) = claim.unknown_rows(&rows).into_iter().next() {
+                return Err(SessionError::Claim(UnknownRow { claim: claim.id.clone(), row, known: rows }));
+            }
+        }
+        let options =
+            PlanOptions { eval_batch: EVAL_BATCH, isa: request.isa, ..PlanOptions::batch(EVAL_BATCH) };
+        let file = format!("{}.toml", experiment.id);
+        let plans = experiment.plans(&file, split.train.shape(), outputs, options)?;
+        let count = request.seeds.unwrap_or(experiment.seeds);
+        let seeds = (0..u64::from(count)).map(|i| request.first_seed.wrapping_add(i)).collect();
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let threads = request.threads.unwrap_or(cores).max(1);
+        let data_checksum = format!("{}-{}", split.train.checksum(), split.test.checksum());
+        Ok(Session { request, experiment, split, plans, data, data_checksum, seeds, threads })
+    }
+
+    /// The experiment, resolved.
+    #[must_use]
+    pub fn experiment(&self) -> &Experiment {
+        &self.experiment
+    }
+
+    /// The plans of its rows.
+    #[must_use]
+    pub fn plans(&self) -> &[Plan] {
+        &self.plans
+    }
+
+    /// Rows × seeds.
+    #[must_use]
+    pub fn total_runs(&self) -> usize {
+        self.experiment.rows.len() * self.seeds.len()
+    }
+
+    /// Threads that will run.
+    #[must_use]
+    pub fn threads(&self) -> usize {
+        self.threads
+    }
+
+    /// One line about the data.
+    #[must_use]
+    pub fn data_line(&self) -> Text {
+        let (train, test) = (self.split.train.len(), self.split.test.len());
+        let (name, shape) = (self.split.train.name(), self.split.train.shape());
+        let source = registry::attribution(&self.data);
+        let line = |lang: Lang| {
+            let source = source.as_ref().map_or(String::new(), |s| format!("; {s}"));
+            say!(
+                lang,
+                "{name}: {train} training and {test} test examples of {shape}{source}",
+                "{name}: 学習 {train} 例、テスト {test} 例、形 {shape}{source}"
+            )
+        };
+        Text { en: line(Lang::En), ja: line(Lang::Ja) }
+    }
+
+    fn folder(&self) -> PathBuf {
+        self.request.out.clone().unwrap_or_else(|| {
+            let data = self.data.rsplit(['/', '\\']).find(|p| !p.is_empty()).unwrap_or("data");
+            let variant = if self.request.as_published { "-as-published" } else { "" };
+            PathBuf::from("runs").join(format!("{}{variant}-{data}", self.experiment.id))
+        })
+    }
+
+    /// Trains, decides, writes.
+    ///
+    /// # Errors
+    /// If the folder cannot be written while runs are kept, or on `stop`.
+    pub fn run(&self, progress: &dyn Progress, stop: &AtomicBool) -> Result<Completed, SessionError> {
+        let path = self.folder();
+        let folder = Folder::open(&path)?;
+        let isa = self.request.isa.name();
+        let jobs: Vec<Job> = (0..self.experiment.rows.len())
+            .flat_map(|row| self.seeds.iter().map(move |seed| Job { row, seed: *seed }))
+            .collect();
+        let identity =
+            |job: Job| store::identity(&self.experiment, job, &self.data_checksum, isa, self.request.observe);
+        let mut runs: Vec<(usize, Run)> = Vec::new();
+        let mut missing = Vec::new();
+        for job in &jobs {
+            let known = (!self.request.fresh)
+                .then(|| folder.reuse(&store::run_name(&self.experiment, *job), &identity(*job)));
+            match known.flatten() {
+                Some(run) => runs.push((job.row, run)),
+                None => missing.push(*job),
+            }
+        }
+        let reused = runs.len();
+        let options =
+            RunOptions { seeds: self.seeds.clone(), threads: self.threads, observe: self.request.observe };
+        let complete = runner::run_all(
+            &self.experiment,
+            &self.plans,
+            &self.split,
+            &missing,
+            &options,
+            (progress, stop),
+            |finished| {
+                let job = Job { row: finished.row, seed: finished.run.seed };
+                let name = store::run_name(&self.experiment, job);
+                folder.keep(&name, &identity(job), &self.plans[job.row], &finished)?;
+                runs.push((finished.row, finished.run));
+                Ok::<(), StoreError>(())
+            },
+        )?;
+        if !complete {
+            return Err(SessionError::Interrupted { finished: runs.len(), total: jobs.len(), folder: path });
+        }
+        let results = self.results(&runs);
+        let diverged = self.diverged(&results.rows);
+        let unwritten = self.write(&folder, &results).err();
+        Ok(Completed { results, folder: path, reused, diverged, unwritten })
+    }
+
+    fn diverged(&self, rows: &[Row]) -> Vec<(String, u64, u64)> {
+        let mut all = Vec::new();
+        for (row, spec) in rows.iter().zip(&self.experiment.rows) {
+            for run in &row.runs {
+                if let Outcome::Diverged { step } = run.outcome
+                    && !spec.training.may_diverge
+                {
+                    all.push((row.id.clone(), run.seed, step));
+                }
+            }
+        }
+        all
+    }
+
+    fn results(&self, runs: &[(usize, Run)]) -> Results {
+        let experiment = &self.experiment;
+        let published = experiment.published_on.as_deref() == Some(self.data.as_str())
+            || experiment.published_on.is_some() && self.split.train.name() == "mnist";
+        let rows = runner::rows(experiment, runs, &self.seeds, published);
+        let training = &experiment.rows[0].training;
+        Results {
+            id: experiment.id.clone(),
+            title: experiment.title.clone(),
+            summary: experiment.summary.clone(),
+            notes: experiment.notes.clone(),
+            command: self.command(),
+            data: self.data.clone(),
+            data_line: self.data_line(),
+            steps: training.steps,
+            batch: training.batch,
+            seeds: self.seeds.clone(),
+            isa: self.request.isa.name().into(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            claims: experiment.claims.iter().map(|c| c.decide(&rows)).collect(),
+            rows,
+        }
+    }
+
+    /// The command that repeats this.
+    fn command(&self) -> String {
+        let r = &self.request;
+        let mut command = format!("kobai lab run {} --data {}", r.experiment, self.data);
+        let _ = write!(command, " --seeds {}", self.seeds.len());
+        if r.first_seed != 0 {
+            let _ = write!(command, " --seed {}", r.first_seed);
+        }
+        if let Some(steps) = r.steps {
+            let _ = write!(command, " --steps {steps}");
+        }
+        if r.as_published {
+            command.push_str(" --as-published");
+        }
+        for (key, value) in &r.set {
+            let _ = write!(command, " --set {key}={value}");
+        }
+        command
+    }
+
+    fn write(&self, folder: &Folder, results: &Results) -> Result<(), StoreError> {
+        let toml = toml::to_string(&self.experiment.table).unwrap_or_default();
+        folder.write("experiment.toml", toml.as_bytes())?;
+        folder.write("environment.json", &pretty(&self.environment()))?;
+        let mut plans = String::new();
+        for (row, plan) in self.experiment.rows.iter().zip(&self.plans) {
+            let _ = writeln!(plans, "[{}]\n{}", row.id, plan.table(Lang::En));
+        }
+        folder.write("plan.txt", plans.as_bytes())?;
+        folder.write("metrics.csv", metrics(&results.rows).as_bytes())?;
+        folder.write("events.jsonl", events(&results.rows).as_bytes())?;
+        folder.write("results.json", &pretty(&document(results)))
+    }
+
+    fn environment(&self) -> Value {
+        json!({
+            "schema": "kobai.environment/1",
+            "version": env!("CARGO_PKG_VERSION"),
+            "numerics": store::NUMERICS,
+            "isa": self.request.isa.name(),
+            "os": std::env::consts::OS,
+            "arch": std::env::consts::ARCH,
+            "data": self.data,
+            "data_sha256": self.data_checksum,
+            "seeds": self.seeds,
+            "command": self.command(),
+        })
+    }
+}
+
+fn pretty(value: &Value) -> Vec<u8> {
+    let mut text = serde_json::to_vec_pretty(value).expect("values serialise");
+    text.push(b'\n');
+    text
+}
+
+/// The document of `--json`, schema `kobai.lab/1`.
+#[must_use]
+pub fn document(results: &Results) -> Value {
+    let rows = results.rows.iter().map(|row| {
+        let each = |f: fn(&Run) -> f64| row.runs.iter().map(f).collect::<Vec<f64>>();
+        let diverged: Vec<Value> = row
+            .runs
+            .iter()
+            .filter_map(|run| match run.outcome {
+                Outcome::Diverged { step } => Some(json!({ "seed": run.seed, "step": step })),
+                Outcome::Finished => None,
+            })
+            .collect();
+        json!({
+            "id": row.id,
+            "label": row.label,
+            "reference": row.reference,
+            "published": row.published,
+            "test": each(|r| r.test),
+            "train": each(|r| r.train),
+            "diverged": diverged,
+            "measures": row.runs.iter().map(|r| &r.measures).collect::<Vec<_>>(),
+            "weights_sha256": row.runs.iter().map(|r| &r.weights_sha256).collect::<Vec<_>>(),
+        })
+    });
+    json!({
+        "schema": "kobai.lab/1",
+        "id": results.id,
+        "title": results.title,
+        "data": results.data,
+        "steps": results.steps,
+        "batch": results.batch,
+        "seeds": results.seeds,
+        "isa": results.isa,
+        "version": results.version,
+        "command": results.command,
+        "notes": results.notes,
+        "rows": rows.collect::<Vec<_>>(),
+        "claims": results.claims,
+    })
+}
+
+/// `metrics.csv`: one line per point of a learning curve.
+fn metrics(rows: &[Row]) -> String {
+    let mut csv = String::from("row,seed,step,train_loss,train_accuracy,test_loss,test_accuracy\n");
+    for row in rows {
+        for run in &row.runs {
+            for p in &run.curve {
+                let _ = writeln!(
+                    csv,
+                    "{},{},{},{},{},{},{}",
+                    row.id, run.seed, p.step, p.train_loss, p.train_accuracy, p.test_loss, p.test_accuracy
+                );
+            }
+        }
+    }
+    csv
+}
+
+/// `events.jsonl`: one line per look of an observer.
+fn events(rows: &[Row]) -> String {
+    let mut lines = String::new();
+    let mut line = |value: Value| {
+        let _ = writeln!(lines, "{value}");
+    };
+    for row in rows {
+        for run in &row.runs {
+            for FlowPoint { step, layers } in &run.flow {
+                line(json!({ "event": "flow", "row": row.id, "seed": run.seed, "step": step, "layers": layers }));
+            }
+            for ActivationPoint { step, layers } in &run.activations {
+                line(json!({
+                    "event": "activations", "row": row.id, "seed": run.seed, "step": step, "layers": layers
+                }));
+            }
+        }
+    }
+    lines
+}

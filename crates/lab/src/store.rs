@@ -1,0 +1,209 @@
+//! Run folders: what an experiment leaves on disk, readable with `cat`.
+//!
+//! | file | what |
+//! |---|---|
+//! | `experiment.toml` | the resolved experiment, no hidden defaults from the command line |
+//! | `environment.json` | version, instruction set, data checksum, seeds |
+//! | `plan.txt` | the plan of every row |
+//! | `metrics.csv` | the learning curve of every run |
+//! | `events.jsonl` | gradient flow and activations, one line per look |
+//! | `results.json` | rows and claims, the document of `--json` |
+//! | `runs/<row>-<seed>.json` | the record of one run: what the report draws |
+//! | `checkpoints/<row>-<seed>.safetensors` | the final params and state of one run |
+//! | `report.html` | everything for a person, in one file |
+//!
+//! Files are written to a temporary name, synced and renamed, so no reader ever
+//! sees half a file. The records of finished runs are written as they finish: a
+//! repeated or continued experiment reuses those whose identity is the same.
+
+use crate::experiment::Experiment;
+use crate::results::Run;
+use crate::runner::{Finished, Job};
+use kobai_engine::{Explain, Explanation, Lang, Plan, say};
+use safetensors::tensor::{Dtype, TensorView};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::collections::HashMap;
+use std::fmt;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// The version of the arithmetic: raised whenever a change of code may change
+/// a bit of a result, so that no older record is taken for a new one.
+pub const NUMERICS: u32 = 1;
+
+/// A file or folder that cannot be written or read.
+#[derive(Debug)]
+pub struct StoreError {
+    /// Where.
+    pub path: PathBuf,
+    /// The system's reason.
+    pub source: std::io::Error,
+}
+
+impl Explain for StoreError {
+    fn explain(&self, lang: Lang) -> Explanation {
+        let path = self.path.display();
+        let reason = &self.source;
+        Explanation::new(say!(lang, "cannot write {path}", "{path} に書き込めません"))
+            .fact(say!(lang, "the system says: {reason}", "システムの説明: {reason}"))
+            .hint(say!(
+                lang,
+                "choose another folder with --out, or make room; finished runs are kept and reused",
+                "--out で別のフォルダーを選ぶか、空き容量を確保してください。終わった実行は残り、再利用されます"
+            ))
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.explain(Lang::En))
+    }
+}
+
+impl std::error::Error for StoreError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.source)
+    }
+}
+
+/// A run folder.
+#[derive(Clone, Debug)]
+pub struct Folder {
+    path: PathBuf,
+}
+
+/// The record of a run with its identity.
+#[derive(Serialize, Deserialize)]
+struct Record {
+    identity: String,
+    run: Run,
+}
+
+impl Folder {
+    /// Opens or makes a folder, and makes sure that it can be written to.
+    ///
+    /// # Errors
+    /// If it cannot.
+    pub fn open(path: &Path) -> Result<Folder, StoreError> {
+        let folder = Folder { path: path.to_path_buf() };
+        for part in [path.to_path_buf(), folder.path.join("runs"), folder.path.join("checkpoints")] {
+            std::fs::create_dir_all(&part).map_err(|source| StoreError { path: part.clone(), source })?;
+        }
+        tempfile::NamedTempFile::new_in(path).map_err(|source| StoreError { path: path.to_path_buf(), source })?;
+        Ok(folder)
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes a file, all of it or nothing.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn write(&self, name: &str, contents: &[u8]) -> Result<(), StoreError> {
+        let path = self.path.join(name);
+        let parent = path.parent().unwrap_or(&self.path);
+        let write = || {
+            // Removed on drop if anything fails before the rename.
+            let mut file = tempfile::Builder::new().suffix(".tmp").tempfile_in(parent)?;
+            file.write_all(contents)?;
+            file.as_file().sync_all()?;
+            set_readable(file.as_file())?;
+            file.persist(&path).map_err(|e| e.error)?;
+            Ok(())
+        };
+        write().map_err(|source| StoreError { path: path.clone(), source })
+    }
+
+    /// Keeps a finished run.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn keep(&self, name: &str, identity: &str, plan: &Plan, finished: &Finished) -> Result<(), StoreError> {
+        let tensors = checkpoint(plan, finished).map_err(|e| StoreError {
+            path: self.path.join("checkpoints").join(name),
+            source: std::io::Error::other(e.to_string()),
+        })?;
+        self.write(&format!("checkpoints/{name}.safetensors"), &tensors)?;
+        let record = Record { identity: identity.into(), run: finished.run.clone() };
+        let json = serde_json::to_vec(&record).expect("plain values serialise");
+        self.write(&format!("runs/{name}.json"), &json)
+    }
+
+    /// The run of this name, if it is there whole and has this identity.
+    #[must_use]
+    pub fn reuse(&self, name: &str, identity: &str) -> Option<Run> {
+        if !self.path.join(format!("checkpoints/{name}.safetensors")).is_file() {
+            return None;
+        }
+        let json = std::fs::read(self.path.join(format!("runs/{name}.json"))).ok()?;
+        let record: Record = serde_json::from_slice(&json).ok()?;
+        (record.identity == identity).then_some(record.run)
+    }
+}
+
+/// Temporary files are private; results need not be.
+#[cfg(unix)]
+fn set_readable(file: &std::fs::File) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    file.set_permissions(std::fs::Permissions::from_mode(0o644))
+}
+
+#[cfg(not(unix))]
+fn set_readable(_: &std::fs::File) -> std::io::Result<()> {
+    Ok(())
+}
+
+/// The name of a run's files.
+#[must_use]
+pub fn run_name(experiment: &Experiment, job: Job) -> String {
+    let row: String = experiment.rows[job.row]
+        .id
+        .chars()
+        .map(|c| if c.is_alphanumeric() || matches!(c, '_' | '-' | '.') { c } else { '_' })
+        .collect();
+    format!("{row}-{}", job.seed)
+}
+
+/// What makes a run what it is: equal identities promise equal bits.
+#[must_use]
+pub fn identity(experiment: &Experiment, job: Job, data: &str, isa: &str, observe: bool) -> String {
+    let row = &experiment.rows[job.row];
+    let parts = [
+        env!("CARGO_PKG_VERSION"),
+        &NUMERICS.to_string(),
+        isa,
+        data,
+        &row.settings,
+        &job.seed.to_string(),
+        &observe.to_string(),
+    ];
+    let mut hasher = Sha256::new();
+    for part in parts {
+        hasher.update((part.len() as u64).to_le_bytes());
+        hasher.update(part.as_bytes());
+    }
+    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Params and state by name, as safetensors in PyTorch's layout.
+fn checkpoint(plan: &Plan, finished: &Finished) -> Result<Vec<u8>, safetensors::SafeTensorError> {
+    let bytes = |values: &[f32]| values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>();
+    let mut tensors: Vec<(String, Vec<usize>, Vec<u8>)> = Vec::new();
+    for slot in &plan.params {
+        tensors.push((slot.name.clone(), slot.spec.dims.clone(), bytes(&finished.params[slot.range.clone()])));
+    }
+    for slot in &plan.state {
+        tensors.push((slot.name.clone(), vec![slot.range.len()], bytes(&finished.state[slot.range.clone()])));
+    }
+    let views = tensors
+        .iter()
+        .map(|(name, dims, data)| Ok((name.as_str(), TensorView::new(Dtype::F32, dims.clone(), data)?)))
+        .collect::<Result<Vec<_>, safetensors::SafeTensorError>>()?;
+    let metadata = HashMap::from([("format".to_string(), "pt".to_string())]);
+    safetensors::serialize(views, Some(metadata))
+}

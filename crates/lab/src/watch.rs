@@ -1,0 +1,151 @@
+//! The observer of the experiments: gradient flow and activations by layer.
+//!
+//! It looks at the first step and then at regular intervals. What it records is
+//! what the report draws and what claims refer to.
+
+use crate::results::{ActivationPoint, ActivationStats, FlowPoint, LayerFlow};
+use kobai_engine::layer::{Layer, LayerKind};
+use kobai_engine::layers::Activation;
+use kobai_engine::{Event, Observer, Plan, Wants};
+use kobai_kernels::{Isa, reduce};
+
+/// Bins of an activation histogram.
+const BINS: usize = 40;
+
+/// Below this derivative an activation counts as saturated.
+const SATURATED: f64 = 0.01;
+
+/// Records gradient flow and activations.
+#[derive(Debug)]
+pub(crate) struct Recorder {
+    every: u64,
+    isa: Isa,
+    before: Vec<f32>,
+    pub(crate) flow: Vec<FlowPoint>,
+    pub(crate) activations: Vec<ActivationPoint>,
+}
+
+impl Recorder {
+    pub(crate) fn new(plan: &Plan, every: u64) -> Self {
+        Recorder {
+            every,
+            isa: plan.options.isa,
+            before: vec![0.0; plan.param_len()],
+            flow: Vec::new(),
+            activations: Vec::new(),
+        }
+    }
+
+    fn layer_point(&mut self, step: u64) -> &mut ActivationPoint {
+        if self.activations.last().is_none_or(|p| p.step != step) {
+            self.activations.push(ActivationPoint { step, layers: Vec::new() });
+        }
+        self.activations.last_mut().expect("just pushed")
+    }
+
+    fn flow_point(&mut self, step: u64) -> &mut FlowPoint {
+        if self.flow.last().is_none_or(|p| p.step != step) {
+            self.flow.push(FlowPoint { step, layers: Vec::new() });
+        }
+        self.flow.last_mut().expect("just pushed")
+    }
+}
+
+fn rms(isa: Isa, values: &[f32]) -> f64 {
+    (reduce::sum_squares_f64(isa, values) / values.len().max(1) as f64).sqrt()
+}
+
+/// Largest difference between the incoming weights of two units (rows).
+fn unit_spread(weight: &[f32], inputs: usize) -> f64 {
+    let mut low = weight[..inputs].to_vec();
+    let mut high = low.clone();
+    for row in weight.chunks_exact(inputs) {
+        for ((w, low), high) in row.iter().zip(&mut low).zip(&mut high) {
+            *low = low.min(*w);
+            *high = high.max(*w);
+        }
+    }
+    low.iter().zip(&high).map(|(l, h)| f64::from(h - l)).fold(0.0, f64::max)
+}
+
+/// The interval that shows an activation's outputs.
+fn range(activation: Activation) -> (f64, f64) {
+    match activation {
+        Activation::Sigmoid(_) => (0.0, 1.0),
+        Activation::Tanh => (-1.0, 1.0),
+        Activation::Relu6 => (0.0, 6.0),
+        Activation::Relu | Activation::Softplus => (0.0, 4.0),
+        _ => (-1.0, 4.0),
+    }
+}
+
+/// Whether an output says that the derivative is close to 0. Only for
+/// activations whose derivative follows from the output.
+fn is_saturated(activation: Activation, y: f64) -> bool {
+    let derivative = match activation {
+        Activation::Sigmoid(_) => y * (1.0 - y),
+        Activation::Tanh => 1.0 - y * y,
+        Activation::Relu => f64::from(y > 0.0),
+        Activation::Relu6 => f64::from(y > 0.0 && y < 6.0),
+        _ => 1.0,
+    };
+    derivative < SATURATED
+}
+
+impl Observer<f32> for Recorder {
+    fn wants(&self, step: u64) -> Wants {
+        if step.is_multiple_of(self.every) { Wants::ALL } else { Wants::NOTHING }
+    }
+
+    fn event(&mut self, event: &Event<'_, f32>) {
+        match *event {
+            Event::Forward { step, node, output, .. } => {
+                let Some(LayerKind::Activation(activation)) = &node.layer else { return };
+                let stats = reduce::Stats::of(self.isa, output);
+                let (low, high) = range(*activation);
+                let mut bins = [0u64; BINS];
+                reduce::histogram(output, low, high, &mut bins);
+                let saturated = output.iter().filter(|y| is_saturated(*activation, f64::from(**y))).count();
+                let count = output.len() as f64;
+                self.layer_point(step).layers.push(ActivationStats {
+                    layer: node.name.clone(),
+                    mean: stats.mean,
+                    std: stats.std,
+                    zeros: stats.zeros as f64 / count,
+                    saturated: saturated as f64 / count,
+                    low,
+                    high,
+                    histogram: bins.iter().map(|b| u32::try_from(*b).unwrap_or(u32::MAX)).collect(),
+                });
+            }
+            Event::Backward { step, node, params, grad_params, .. } => {
+                self.before[node.params.clone()].copy_from_slice(params);
+                let (isa, spec) = (self.isa, &node.plan.params[0]);
+                if node.layer.as_ref().map(Layer::kind) != Some("linear") {
+                    return;
+                }
+                let (weight, gradient) = (&params[..spec.len()], &grad_params[..spec.len()]);
+                let flow = LayerFlow {
+                    layer: node.name.clone(),
+                    gradient_rms: rms(isa, gradient),
+                    weight_rms: rms(isa, weight),
+                    update_rms: 0.0,
+                    unit_spread: unit_spread(weight, spec.dims[1]),
+                };
+                // Backward runs from the output; layers are listed from the input.
+                self.flow_point(step).layers.insert(0, flow);
+            }
+            Event::Updated { step, node, params } => {
+                let len = node.plan.params[0].len();
+                let before = &mut self.before[node.params.clone()][..len];
+                before.iter_mut().zip(params).for_each(|(b, p)| *b = p - *b);
+                let update = rms(self.isa, before);
+                let point = self.flow_point(step);
+                if let Some(layer) = point.layers.iter_mut().find(|l| l.layer == node.name) {
+                    layer.update_rms = update;
+                }
+            }
+            Event::StepEnded { .. } => {}
+        }
+    }
+}
