@@ -59,22 +59,22 @@ pub fn copy<T: Real>(target: &mut [T], source: &[T]) {
 
 /// `target += source`.
 pub fn add_assign<T: Real>(isa: Isa, target: &mut [T], source: &[T]) {
-    each_pair(isa, target, source, |y, x| y + x);
+    each_pair(isa, target, source, move |y, x| y + x);
 }
 
 /// `target *= source`.
 pub fn mul_assign<T: Real>(isa: Isa, target: &mut [T], source: &[T]) {
-    each_pair(isa, target, source, |y, x| y * x);
+    each_pair(isa, target, source, move |y, x| y * x);
 }
 
 /// `values *= factor`.
 pub fn scale<T: Real>(isa: Isa, factor: T, values: &mut [T]) {
-    each(isa, values, |x| x * factor);
+    each(isa, values, move |x| x * factor);
 }
 
 /// `target += factor · source`, the product rounded before the sum.
 pub fn axpy<T: Real>(isa: Isa, factor: T, source: &[T], target: &mut [T]) {
-    each_pair(isa, target, source, |y, x| y + factor * x);
+    each_pair(isa, target, source, move |y, x| y + factor * x);
 }
 
 struct AddRows<'a, T>(&'a mut [T], &'a [T]);

@@ -253,7 +253,7 @@ pub fn squared_error_forward<T: Real>(
 
 /// ∂loss/∂p = (p − t) · `scale`. `grad` holds p and receives the gradient.
 pub fn squared_error_backward<T: Real>(isa: Isa, targets: &[T], scale: T, grad: &mut [T]) {
-    crate::elementwise::each_pair(isa, grad, targets, |p, t| (p - t) * scale);
+    crate::elementwise::each_pair(isa, grad, targets, move |p, t| (p - t) * scale);
 }
 
 #[cfg(test)]
