@@ -17,8 +17,8 @@ type Function = (&'static str, fn(f32) -> f32, fn(f32) -> f32, fn(f64) -> f64, f
 
 /// Name, fused, plain, oracle, domain, documented error.
 const FUNCTIONS: [Function; 9] = [
-    ("exp", exp::<Fused>, exp::<Plain>, libm::exp, |_| true, 1.05),
-    ("exp_nonpositive", exp_nonpositive::<Fused>, exp_nonpositive::<Plain>, libm::exp, |x| x <= 0.0, 1.05),
+    ("exp", exp::<Fused>, exp::<Plain>, libm::exp, |_| true, 0.9),
+    ("exp_nonpositive", exp_nonpositive::<Fused>, exp_nonpositive::<Plain>, libm::exp, |x| x <= 0.0, 0.9),
     ("exp_m1", exp_m1_nonpositive::<Fused>, exp_m1_nonpositive::<Plain>, libm::expm1, |x| x <= 0.0, 0.9),
     ("log", log::<Fused>, log::<Plain>, libm::log, |_| true, 0.8),
     ("log1p", log1p_unit::<Fused>, log1p_unit::<Plain>, libm::log1p, |x| (0.0..=1.0).contains(&x), 1.3),
@@ -30,7 +30,7 @@ const FUNCTIONS: [Function; 9] = [
         softplus::<Plain>,
         |x| x.max(0.0) + libm::log1p(libm::exp(-x.abs())),
         |_| true,
-        1.5,
+        1.6,
     ),
     ("erf", erf::<Fused>, erf::<Plain>, libm::erf, |_| true, 1.1),
 ];
@@ -54,7 +54,7 @@ fn measure(stride: usize) {
             worst_plain = ulps(plain(x), want).max(worst_plain);
         }
         println!("{name}: fused {worst:.3} ulp at {at:e}, plain {worst_plain:.3} ulp; documented {bound}");
-        failed |= worst > bound || worst_plain > 2.0 * bound;
+        failed |= worst > bound || worst_plain > 1.5 * bound;
     }
     assert!(!failed, "an error is larger than documented");
 }

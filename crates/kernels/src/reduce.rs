@@ -8,6 +8,7 @@
 //!
 //! Not inside: sums over a batch-norm channel (`norm`), log-sum-exp (`softmax`).
 
+use std::array::from_fn;
 use std::hint::black_box;
 
 use crate::simd::{Arith, Kernel, dispatch};
@@ -21,15 +22,10 @@ pub(crate) const LANES: usize = 16;
 pub(crate) fn tree<T: Copy>(lanes: [T; LANES], combine: impl Fn(T, T) -> T) -> T {
     // Through memory: otherwise the compiler pairs the lanes as this tree does
     // already in the loop that fills them, and leaves it with vectors of two.
-    let mut lanes = black_box(lanes);
-    let mut width = LANES / 2;
-    while width > 0 {
-        for l in 0..width {
-            lanes[l] = combine(lanes[l], lanes[l + width]);
-        }
-        width /= 2;
-    }
-    lanes[0]
+    let lanes = black_box(lanes);
+    let eight: [T; 8] = from_fn(|l| combine(lanes[l], lanes[l + 8]));
+    let four: [T; 4] = from_fn(|l| combine(eight[l], eight[l + 4]));
+    combine(combine(four[0], four[2]), combine(four[1], four[3]))
 }
 
 /// `values[start..start + width]`, padded to 16 lanes. Reads beyond `width` (and
@@ -39,7 +35,9 @@ pub(crate) fn padded<T: Copy>(values: &[T], start: usize, width: usize, pad: T) 
     let mut lanes = [pad; LANES];
     if let Some(chunk) = values.get(start..start + LANES) {
         for l in 0..LANES {
-            lanes[l] = if l < width { chunk[l] } else { pad };
+            // Loaded whether needed or not: a conditional load would be a branch.
+            let x = chunk[l];
+            lanes[l] = if l < width { x } else { pad };
         }
     } else {
         for (lane, x) in lanes.iter_mut().zip(&values[start..start + width]) {

@@ -7,6 +7,8 @@
 //! Not inside: the mean over the batch (`reduce::sum_f64`), label checks: a
 //! label that is not below `classes` panics here and is an error of the caller.
 
+use std::hint::black_box;
+
 use crate::math;
 use crate::reduce::{LANES, padded, tree};
 use crate::simd::{Arith, Kernel, dispatch};
@@ -37,7 +39,8 @@ fn softmax_row<A: Arith>(logits: &[f32], probabilities: &mut [f32], start: usize
             lanes[l] = larger(lanes[l], chunk[l]);
         }
     }
-    let last = padded(logits, whole, rest, f32::NEG_INFINITY);
+    // Through memory: the compiler finds vectors where arrays are stored as a whole.
+    let last = black_box(padded(logits, whole, rest, f32::NEG_INFINITY));
     for l in 0..LANES {
         lanes[l] = larger(lanes[l], last[l]);
     }
@@ -54,6 +57,9 @@ fn softmax_row<A: Arith>(logits: &[f32], probabilities: &mut [f32], start: usize
     let mut last_exp = [0.0; LANES];
     for l in 0..LANES {
         last_exp[l] = math::exp_nonpositive::<A>(last[l] - max);
+    }
+    let last_exp = black_box(last_exp);
+    for l in 0..LANES {
         sums[l] += last_exp[l];
     }
     let sum = tree(sums, |a, b| a + b);
@@ -62,13 +68,15 @@ fn softmax_row<A: Arith>(logits: &[f32], probabilities: &mut [f32], start: usize
     for p in &mut probabilities[start..whole] {
         *p *= factor;
     }
-    for p in &mut last_exp {
-        *p *= factor;
+    let mut last_probabilities = [0.0; LANES];
+    for l in 0..LANES {
+        last_probabilities[l] = last_exp[l] * factor;
     }
+    let last = black_box(last_probabilities);
     if let Some(out) = probabilities.get_mut(whole..whole + LANES) {
-        out.copy_from_slice(&last_exp);
+        out.copy_from_slice(&last);
     } else {
-        probabilities[whole..whole + rest].copy_from_slice(&last_exp[..rest]);
+        probabilities[whole..whole + rest].copy_from_slice(&last[..rest]);
     }
     Row { max, sum }
 }
