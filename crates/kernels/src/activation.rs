@@ -6,8 +6,10 @@
 //! is enough, x need not be kept. Both slices have the same length. NaN in, NaN
 //! out: a broken network must show.
 //!
-//! Order: element by element, no reduction. Single precision uses [`crate::math`]
-//! (errors stated there); the double-precision twin is the formula with `libm`.
+//! Order: element by element, no reduction. Single precision uses own elementary
+//! functions; the largest error over all arguments, measured in units in the last
+//! place with fused arithmetic: σ 2.5, tanh 3.0, softplus 1.6, eᶻ − 1 0.9, erf 1.1.
+//! Results below 1.2e-38 are 0. The double-precision twin is the formula with `libm`.
 //!
 //! Not inside: softmax (`softmax`), dropout (`dropout`), choosing a function by
 //! name (the engine's layers do).
@@ -60,7 +62,13 @@ fn forward<T: Real>(isa: Isa, values: &mut [T], map: impl Map, twin: impl Fn(f64
 }
 
 #[inline(always)]
-fn backward<T: Real>(isa: Isa, saved: &[T], grad: &mut [T], chain: impl Chain, twin: impl Fn(f64, f64) -> f64) {
+fn backward<T: Real>(
+    isa: Isa,
+    saved: &[T],
+    grad: &mut [T],
+    chain: impl Chain,
+    twin: impl Fn(f64, f64) -> f64,
+) {
     assert_eq!(saved.len(), grad.len(), "saved values and gradients differ in length");
     if let (Some(saved), Some(grad)) = (T::as_f32(saved), T::as_f32_mut(grad)) {
         return dispatch(isa, Backward(grad, saved, chain));

@@ -157,7 +157,8 @@ pub(crate) fn sigmoid<A: Arith>(x: f32) -> f32 {
     if x > 0.0 { y } else { e * y }
 }
 
-/// Hyperbolic tangent. At most 3.0 ulp; odd, monotone, exactly ±1 from 9.02 on.
+/// Hyperbolic tangent. At most 3.0 ulp; odd, monotone where it saturates, exactly
+/// ±1 from 9.02 on.
 #[inline(always)]
 pub(crate) fn tanh<A: Arith>(x: f32) -> f32 {
     let e = exp_m1_nonpositive::<A>(-2.0 * x.abs());
@@ -178,7 +179,15 @@ pub(crate) fn erf<A: Arith>(x: f32) -> f32 {
     let s = x * x;
     let near = polynomial::<A, 7>(
         s,
-        [0.128_379_17, -0.376_126_32, 0.112_836_79, -0.026_858_496, 0.005_198_828, -0.000_811_805_7, 8.267_393e-5],
+        [
+            0.128_379_17,
+            -0.376_126_32,
+            0.112_836_79,
+            -0.026_858_496,
+            0.005_198_828,
+            -0.000_811_805_7,
+            8.267_393e-5,
+        ],
     );
     let near = A::fma(near, t, t);
     // erfc(3.95) is below half an ulp of 1.

@@ -1,3 +1,5 @@
+#![allow(clippy::print_stdout, reason = "the measured errors are the result")]
+
 use super::*;
 use crate::simd::{Fused, Plain};
 

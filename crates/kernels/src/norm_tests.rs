@@ -56,7 +56,8 @@ fn forward_and_backward_against_the_twin() {
             // A block's sum of at most 64 values of at most 4: 64 roundings, half an ulp
             // each, so the mean is off by 32 ulps of 4 at most; times rstd. With two rows
             // rstd may be large; the bound follows it.
-            let rstd = want[x.len() + channels..x.len() + 2 * channels].iter().fold(1.0, |a: f64, b| a.max(*b));
+            let rstd =
+                want[x.len() + channels..x.len() + 2 * channels].iter().fold(1.0, |a: f64, b| a.max(*b));
             close(&what, &got[0].1, &want, 160.0 * ULP, 160.0 * 2.0 * ULP * rstd * rstd.min(50.0));
 
             let got = same_bits(&what, true, |isa| back(isa, channels, &x, &dy));
@@ -86,7 +87,8 @@ fn definition() {
             assert!((tail[2 * channels + c] - 0.1 * mean).abs() < 1e-13);
             let running = squares / (if unbiased { rows - 1 } else { rows }) as f64;
             assert!((tail[3 * channels + c] - (0.9 + 0.1 * running)).abs() < 1e-13);
-            let y = (column[5] - mean) / (var + 1e-5).sqrt() * (0.5 + c as f64 / 64.0) + (c as f64 / 32.0 - 0.5);
+            let y =
+                (column[5] - mean) / (var + 1e-5).sqrt() * (0.5 + c as f64 / 64.0) + (c as f64 / 32.0 - 0.5);
             assert!((all[5 * channels + c] - y).abs() < 1e-12);
         }
     }
@@ -98,9 +100,8 @@ fn gradient_is_the_derivative() {
     let (rows, channels, h) = (7, 3, 1e-5);
     let (x, w) = (widened(&data(rows, channels)), widened(&values(rows * channels, 1.0, 9)));
     let grad = back(Isa::best(), channels, &x, &w);
-    let total = |x: &[f64]| -> f64 {
-        train(Isa::SCALAR, BY, channels, x).iter().zip(&w).map(|(y, w)| y * w).sum()
-    };
+    let total =
+        |x: &[f64]| -> f64 { train(Isa::SCALAR, BY, channels, x).iter().zip(&w).map(|(y, w)| y * w).sum() };
     for i in 0..x.len() {
         let moved = |d: f64| {
             let mut x = x.clone();

@@ -201,15 +201,7 @@ fn bias_correction(beta: f64, step: u64) -> f64 {
 /// m += (1 − β₁)(g − m); v = β₂ v + (1 − β₂) g²;
 /// p −= lr / (1 − β₁ᵗ) · m / (√v / √(1 − β₂ᵗ) + ε). PyTorch's form: ε is added to
 /// the *corrected* root.
-pub fn adam<T: Real>(
-    isa: Isa,
-    by: Adam,
-    step: u64,
-    param: &mut [T],
-    grad: &[T],
-    m: &mut [T],
-    v: &mut [T],
-) {
+pub fn adam<T: Real>(isa: Isa, by: Adam, step: u64, param: &mut [T], grad: &[T], m: &mut [T], v: &mut [T]) {
     let rate = T::from_f64(by.lr / bias_correction(by.beta1, step));
     let root = T::from_f64(1.0 / bias_correction(by.beta2, step).sqrt());
     let (rest1, beta2) = (T::from_f64(1.0 - by.beta1), T::from_f64(by.beta2));
@@ -253,15 +245,7 @@ pub struct AdamW {
 }
 
 /// p −= lr λ p, then [`adam`]: the decay does not pass through the moments.
-pub fn adamw<T: Real>(
-    isa: Isa,
-    by: AdamW,
-    step: u64,
-    param: &mut [T],
-    grad: &[T],
-    m: &mut [T],
-    v: &mut [T],
-) {
+pub fn adamw<T: Real>(isa: Isa, by: AdamW, step: u64, param: &mut [T], grad: &[T], m: &mut [T], v: &mut [T]) {
     let keep = T::from_f64(1.0 - by.adam.lr * by.weight_decay);
     let by = by.adam;
     let rate = T::from_f64(by.lr / bias_correction(by.beta1, step));

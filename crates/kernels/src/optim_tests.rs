@@ -57,16 +57,24 @@ fn table() -> [(&'static str, Step, Formula); 12] {
                 (p - 0.01 * g / (m.sqrt() + 1e-7), m, v)
             },
         ),
-        ("adam", |i, t, p, g, m, v| adam(i, ADAM, t, p, g, m, v), |t, p, g, m, v| {
-            let (m, v) = (0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g * g);
-            let (m_hat, v_hat) = (m / (1.0 - 0.9f64.powi(t)), v / (1.0 - 0.999f64.powi(t)));
-            (p - 0.01 * m_hat / (v_hat.sqrt() + 1e-7), m, v)
-        }),
-        ("adam_course", |i, t, p, g, m, v| adam_course(i, ADAM, t, p, g, m, v), |t, p, g, m, v| {
-            let (m, v) = (m + 0.1 * (g - m), v + 0.001 * (g * g - v));
-            let rate = 0.01 * (1.0 - 0.999f64.powi(t)).sqrt() / (1.0 - 0.9f64.powi(t));
-            (p - rate * m / (v.sqrt() + 1e-7), m, v)
-        }),
+        (
+            "adam",
+            |i, t, p, g, m, v| adam(i, ADAM, t, p, g, m, v),
+            |t, p, g, m, v| {
+                let (m, v) = (0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g * g);
+                let (m_hat, v_hat) = (m / (1.0 - 0.9f64.powi(t)), v / (1.0 - 0.999f64.powi(t)));
+                (p - 0.01 * m_hat / (v_hat.sqrt() + 1e-7), m, v)
+            },
+        ),
+        (
+            "adam_course",
+            |i, t, p, g, m, v| adam_course(i, ADAM, t, p, g, m, v),
+            |t, p, g, m, v| {
+                let (m, v) = (m + 0.1 * (g - m), v + 0.001 * (g * g - v));
+                let rate = 0.01 * (1.0 - 0.999f64.powi(t)).sqrt() / (1.0 - 0.9f64.powi(t));
+                (p - rate * m / (v.sqrt() + 1e-7), m, v)
+            },
+        ),
         (
             "adamw",
             |i, t, p, g, m, v| adamw(i, AdamW { adam: ADAM, weight_decay: 0.5 }, t, p, g, m, v),
@@ -142,7 +150,9 @@ fn momentum_forms_agree() {
 
 #[test]
 fn lengths_and_nan() {
-    must_fail("a short state", || adagrad(Isa::SCALAR, AdaGrad { lr: 1.0, eps: 0.0 }, &mut [0.0f32; 2], &[0.0; 2], &mut [0.0]));
+    must_fail("a short state", || {
+        adagrad(Isa::SCALAR, AdaGrad { lr: 1.0, eps: 0.0 }, &mut [0.0f32; 2], &[0.0; 2], &mut [0.0])
+    });
     for isa in Isa::available() {
         let mut g = [f32::NAN, f32::INFINITY, -2.0];
         clip_by_value(isa, 1.0, &mut g);

@@ -252,11 +252,11 @@ fn larger<T: Real>(a: T, b: T) -> T {
 
 impl<T: Real> Lanes<T> {
     #[inline(always)]
+    #[expect(clippy::needless_range_loop, reason = "lane by lane, as the module's order says")]
     fn add(&mut self, x: &[T; LANES], shift: T) {
         let mut safe = [T::ZERO; LANES];
         for l in 0..LANES {
-            // False for NaN and infinities.
-            let finite = x[l] - x[l] == T::ZERO;
+            let finite = x[l].is_finite();
             safe[l] = if finite { x[l] } else { shift };
             self.finite[l] += if finite { T::ONE } else { T::ZERO };
             self.zeros[l] += if x[l] == T::ZERO { T::ONE } else { T::ZERO };

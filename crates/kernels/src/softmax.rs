@@ -1,8 +1,9 @@
 //! Softmax, cross-entropy and squared error, row by row.
 //!
-//! Order: within a row, element i goes to virtual lane i mod 16 and the lanes are
-//! combined as a tree (see `reduce`); rows are independent, so any split of a
-//! batch into tasks gives the same bits.
+//! Order: a row of at most 16 classes is summed in index order; in a longer one
+//! element i goes to virtual lane i mod 16 and the lanes are combined as a tree
+//! (see `reduce`). Rows are independent, so any split of a batch into tasks gives
+//! the same bits.
 //!
 //! Not inside: the mean over the batch (`reduce::sum_f64`), label checks: a
 //! label that is not below `classes` panics here and is an error of the caller.
@@ -15,7 +16,7 @@ use crate::simd::{Arith, Kernel, dispatch};
 use crate::{Isa, Real};
 
 /// The largest logit of a row and Σ e^(x − largest).
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 struct Row {
     max: f32,
     sum: f32,
@@ -24,6 +25,39 @@ struct Row {
 #[inline(always)]
 fn larger(a: f32, b: f32) -> f32 {
     if b > a { b } else { a }
+}
+
+/// Rows that are computed side by side.
+const BLOCK: usize = 32;
+
+/// Softmax of up to [`BLOCK`] rows.
+#[inline(always)]
+fn softmax_block<A: Arith>(classes: usize, logits: &[f32], probabilities: &mut [f32], rows: &mut [Row]) {
+    if classes > LANES {
+        for (i, row) in rows.iter_mut().enumerate() {
+            *row = softmax_row::<A>(logits, probabilities, i * classes, classes);
+        }
+        return;
+    }
+    // Short rows would waste vectors: only the exponential is worth one, and it
+    // runs over all rows at once.
+    let short = logits.chunks_exact(classes).zip(probabilities.chunks_exact_mut(classes));
+    for ((x, p), row) in short.zip(rows.iter_mut()) {
+        row.max = x.iter().fold(f32::NEG_INFINITY, |m, x| larger(m, *x));
+        for (p, x) in p.iter_mut().zip(x) {
+            *p = *x - row.max;
+        }
+    }
+    for p in probabilities.iter_mut() {
+        *p = math::exp_nonpositive::<A>(*p);
+    }
+    for (p, row) in probabilities.chunks_exact_mut(classes).zip(rows) {
+        row.sum = p.iter().fold(0.0, |s, p| s + *p);
+        let factor = 1.0 / row.sum;
+        for p in p {
+            *p *= factor;
+        }
+    }
 }
 
 /// Softmax of the row at `start`. Writes up to 16 values beyond the row where the
@@ -91,8 +125,9 @@ impl Kernel for Softmax<'_> {
     type Output = ();
     #[inline(always)]
     fn run<A: Arith>(self) {
-        for start in (0..self.logits.len()).step_by(self.classes) {
-            softmax_row::<A>(self.logits, self.probabilities, start, self.classes);
+        let block = BLOCK * self.classes;
+        for (x, p) in self.logits.chunks(block).zip(self.probabilities.chunks_mut(block)) {
+            softmax_block::<A>(self.classes, x, p, &mut [Row::default(); BLOCK][..x.len() / self.classes]);
         }
     }
 }
@@ -110,7 +145,10 @@ fn softmax_row_twin<T: Real>(logits: &[T], probabilities: &mut [T]) -> (f64, f64
 /// p_j = e^(x_j − max) / Σ_k e^(x_k − max) in each row of `classes` elements.
 pub fn softmax_rows<T: Real>(isa: Isa, classes: usize, logits: &[T], probabilities: &mut [T]) {
     assert_eq!(logits.len(), probabilities.len(), "logits and probabilities differ in length");
-    assert!(classes > 0 && logits.len().is_multiple_of(classes), "the logits are not rows of {classes} classes");
+    assert!(
+        classes > 0 && logits.len().is_multiple_of(classes),
+        "the logits are not rows of {classes} classes"
+    );
     if let (Some(logits), Some(probabilities)) = (T::as_f32(logits), T::as_f32_mut(probabilities)) {
         return dispatch(isa, Softmax { classes, logits, probabilities });
     }
@@ -131,13 +169,22 @@ impl Kernel for CrossEntropy<'_> {
     type Output = usize;
     #[inline(always)]
     fn run<A: Arith>(self) -> usize {
+        let block = BLOCK * self.classes;
+        let batches = self.logits.chunks(block).zip(self.probabilities.chunks_mut(block));
+        let targets = self.labels.chunks(BLOCK).zip(self.losses.chunks_mut(BLOCK));
         let mut correct = 0;
-        for (i, (label, loss)) in self.labels.iter().zip(self.losses).enumerate() {
-            let start = i * self.classes;
-            let row = softmax_row::<A>(self.logits, self.probabilities, start, self.classes);
-            let x = &self.logits[start..start + self.classes];
-            *loss = math::log::<A>(row.sum) - (x[*label as usize] - row.max);
-            correct += usize::from(is_first_max(x, *label as usize, row.max));
+        for ((logits, probabilities), (labels, losses)) in batches.zip(targets) {
+            let mut rows = [Row::default(); BLOCK];
+            let rows = &mut rows[..labels.len()];
+            softmax_block::<A>(self.classes, logits, probabilities, rows);
+            for (loss, row) in losses.iter_mut().zip(rows.iter()) {
+                *loss = math::log::<A>(row.sum);
+            }
+            let rows = logits.chunks_exact(self.classes).zip(rows);
+            for ((loss, label), (x, row)) in losses.iter_mut().zip(labels).zip(rows) {
+                *loss -= x[*label as usize] - row.max;
+                correct += usize::from(is_first_max(x, *label as usize, row.max));
+            }
         }
         correct
     }
