@@ -8,8 +8,8 @@
 //! call them one after the other and give the same bits.
 //!
 //! The variance is found in a second pass around the mean, never as the mean of
-//! squares less the square of the mean,
-//! which cancels. Operations are not fused: all instruction sets give the same bits.
+//! squares less the square of the mean, which cancels. Operations are not fused:
+//! all instruction sets give the same bits.
 //!
 //! Not inside: layer and group normalisation, threads.
 
