@@ -89,7 +89,7 @@ impl Kernel for Exp<'_> {
     }
 }
 
-/// `values = e^values`, at most 0.9 ulp; results that would be subnormal are 0.
+/// `values = e^values`, at most 1.0 ulp; results that would be subnormal are 0.
 pub fn exp<T: Real>(isa: Isa, values: &mut [T]) {
     if let Some(values) = T::as_f32_mut(values) {
         return dispatch(isa, Exp(values));
@@ -111,7 +111,7 @@ impl Kernel for Log<'_> {
     }
 }
 
-/// `values = ln values`, at most 0.8 ulp.
+/// `values = ln values`, at most 0.9 ulp.
 pub fn log<T: Real>(isa: Isa, values: &mut [T]) {
     if let Some(values) = T::as_f32_mut(values) {
         return dispatch(isa, Log(values));
