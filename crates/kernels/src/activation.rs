@@ -6,8 +6,10 @@
 //! is enough, x need not be kept. Both slices have the same length. NaN in, NaN
 //! out: a broken network must show.
 //!
-//! Order: element by element, no reduction. Single precision uses [`crate::math`]
-//! (errors stated there); the double-precision twin is the formula with `libm`.
+//! Order: element by element, no reduction. Single precision uses own elementary
+//! functions; their largest measured errors, in units in the last place with fused
+//! arithmetic: σ 3.0, tanh 3.2, softplus 2.0, eᶻ − 1 0.9, erf 1.2.
+//! Results below 1.2e-38 are 0. The double-precision twin is the formula with `libm`.
 //!
 //! Not inside: softmax (`softmax`), dropout (`dropout`), choosing a function by
 //! name (the engine's layers do).

@@ -164,8 +164,8 @@ fn published_sigmoid_gradient() {
                 s * (1.0 - s)
             })
             .collect();
-        // σ: 2.5 ulp; 1 − s adds that error of s again, at most 2.72 times as large; two roundings.
-        close("at output", &wrong, &want, 12.0 * ULP, 0.0);
+        // σ: 3 ulp; 1 − s adds that error of s again, at most 2.72 times as large; two roundings.
+        close("at output", &wrong, &want, 14.0 * ULP, 0.0);
         assert!(wrong.iter().all(|g| (0.196..=0.2501).contains(g)));
     }
 }

@@ -1,5 +1,7 @@
 //! What the kernels' tests share: data, sizes, and comparisons that can fail.
 
+#![allow(clippy::print_stdout, reason = "a skipped path is said")]
+
 use crate::Isa;
 use crate::philox::philox4x32;
 

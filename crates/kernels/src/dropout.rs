@@ -11,28 +11,16 @@ use crate::philox::philox4x32;
 use crate::simd::{Arith, Kernel, dispatch};
 use crate::{Isa, Real};
 
-/// Counters that are computed side by side.
-const WIDE: usize = 16;
-/// Words that they give.
-const GROUP: usize = 4 * WIDE;
+/// Counters whose words are computed before they are used: enough to fill a
+/// vector loop, few enough to stay in the nearest cache.
+const WIDE: usize = 128;
 
-/// The words of the counters `block..block + 16`, in order.
+/// The words of consecutive counters.
 #[inline(always)]
-fn words(block: u32, tail: [u32; 3], key: [u32; 2]) -> [u32; GROUP] {
-    let mut w = [[0; WIDE]; 4];
-    for j in 0..WIDE {
-        let words = philox4x32([block.wrapping_add(j as u32), tail[0], tail[1], tail[2]], key);
-        for k in 0..4 {
-            w[k][j] = words[k];
-        }
+fn words(block: u32, tail: [u32; 3], key: [u32; 2], out: &mut [[u32; 4]]) {
+    for (j, out) in out.iter_mut().enumerate() {
+        *out = philox4x32([block.wrapping_add(j as u32), tail[0], tail[1], tail[2]], key);
     }
-    let mut out = [0; GROUP];
-    for j in 0..WIDE {
-        for k in 0..4 {
-            out[4 * j + k] = w[k][j];
-        }
-    }
-    out
 }
 
 struct Apply<'a, T> {
@@ -50,20 +38,14 @@ impl<T: Real> Kernel for Apply<'_, T> {
     #[inline(always)]
     fn run<A: Arith>(self) {
         let mut block = self.block;
-        let mut groups = self.values.chunks_exact_mut(GROUP);
-        for group in &mut groups {
-            let words = words(block, self.tail, self.key);
-            for (x, word) in group.iter_mut().zip(words) {
-                *x = if word >= self.threshold { *x * self.scale } else { T::ZERO };
+        let mut buffer = [[0; 4]; WIDE];
+        for group in self.values.chunks_mut(4 * WIDE) {
+            let counters = group.len().div_ceil(4);
+            words(block, self.tail, self.key, &mut buffer[..counters]);
+            for (x, word) in group.iter_mut().zip(buffer.as_flattened()) {
+                *x = if *word >= self.threshold { *x * self.scale } else { T::ZERO };
             }
             block = block.wrapping_add(WIDE as u32);
-        }
-        let rest = groups.into_remainder();
-        if !rest.is_empty() {
-            let words = words(block, self.tail, self.key);
-            for (x, word) in rest.iter_mut().zip(words) {
-                *x = if word >= self.threshold { *x * self.scale } else { T::ZERO };
-            }
         }
     }
 }

@@ -1,13 +1,13 @@
 //! Element-wise arithmetic over slices.
 //!
-//! Every result is one or two correctly rounded operations without fusing, so
-//! all instruction sets give the same bits. Slices have equal lengths unless
+//! Every result but those of [`exp`] and [`log`] is one or two correctly rounded
+//! operations without fusing, so all instruction sets give the same bits. Slices have equal lengths unless
 //! the doc says otherwise.
 //!
 //! Not inside: activation functions (`activation`), sums (`reduce`).
 
 use crate::simd::{Arith, Kernel, dispatch};
-use crate::{Isa, Real};
+use crate::{Isa, Real, math};
 
 /// `f` at every element. The closure must be small, so that it is inlined.
 struct Each<'a, T, F>(&'a mut [T], F);
@@ -59,22 +59,66 @@ pub fn copy<T: Real>(target: &mut [T], source: &[T]) {
 
 /// `target += source`.
 pub fn add_assign<T: Real>(isa: Isa, target: &mut [T], source: &[T]) {
-    each_pair(isa, target, source, |y, x| y + x);
+    each_pair(isa, target, source, move |y, x| y + x);
 }
 
 /// `target *= source`.
 pub fn mul_assign<T: Real>(isa: Isa, target: &mut [T], source: &[T]) {
-    each_pair(isa, target, source, |y, x| y * x);
+    each_pair(isa, target, source, move |y, x| y * x);
 }
 
 /// `values *= factor`.
 pub fn scale<T: Real>(isa: Isa, factor: T, values: &mut [T]) {
-    each(isa, values, |x| x * factor);
+    each(isa, values, move |x| x * factor);
 }
 
 /// `target += factor · source`, the product rounded before the sum.
 pub fn axpy<T: Real>(isa: Isa, factor: T, source: &[T], target: &mut [T]) {
-    each_pair(isa, target, source, |y, x| y + factor * x);
+    each_pair(isa, target, source, move |y, x| y + factor * x);
+}
+
+struct Exp<'a>(&'a mut [f32]);
+
+impl Kernel for Exp<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<A: Arith>(self) {
+        for x in self.0 {
+            *x = math::exp::<A>(*x);
+        }
+    }
+}
+
+/// `values = e^values`, at most 1.0 ulp; results that would be subnormal are 0.
+pub fn exp<T: Real>(isa: Isa, values: &mut [T]) {
+    if let Some(values) = T::as_f32_mut(values) {
+        return dispatch(isa, Exp(values));
+    }
+    for x in values {
+        *x = T::from_f64(libm::exp(x.to_f64()));
+    }
+}
+
+struct Log<'a>(&'a mut [f32]);
+
+impl Kernel for Log<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<A: Arith>(self) {
+        for x in self.0 {
+            *x = math::log::<A>(*x);
+        }
+    }
+}
+
+/// `values = ln values`, at most 0.9 ulp.
+pub fn log<T: Real>(isa: Isa, values: &mut [T]) {
+    if let Some(values) = T::as_f32_mut(values) {
+        return dispatch(isa, Log(values));
+    }
+    for x in values {
+        *x = T::from_f64(libm::log(x.to_f64()));
+    }
 }
 
 struct AddRows<'a, T>(&'a mut [T], &'a [T]);
@@ -140,14 +184,16 @@ pub fn u8_to_f32(isa: Isa, source: &[u8], divisor: f32, target: &mut [f32]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checks::{SIZES, bit_difference, must_fail, same_bits, values};
+    use crate::checks::{SIZES, bit_difference, close, must_fail, same_bits, values, widened};
+
+    type Run<'a> = &'a dyn Fn(Isa, &mut [f32], &[f32]);
 
     #[test]
     fn formulas() {
         for n in SIZES {
             for start in [0, 1] {
                 let (a, b) = (values(n + start, 3.0, 1), values(n + start, 3.0, 2));
-                let check = |what: &str, run: &dyn Fn(Isa, &mut [f32], &[f32]), want: fn(f32, f32) -> f32| {
+                let check = |what: &str, run: Run, want: fn(f32, f32) -> f32| {
                     let got = same_bits(what, true, |isa| {
                         let mut y = a.clone();
                         run(isa, &mut y[start..], &b[start..]);
@@ -166,6 +212,33 @@ mod tests {
             }
         }
         must_fail("a length", || add_assign(Isa::SCALAR, &mut [0.0f32; 2], &[0.0; 3]));
+    }
+
+    #[test]
+    fn exponential_and_logarithm() {
+        const ULP: f64 = 1.0 / 8_388_608.0;
+        for n in SIZES {
+            let x = values(n, 80.0, 1);
+            for (isa, got) in same_bits("exp", false, |isa| {
+                let mut y = x.clone();
+                exp(isa, &mut y);
+                y
+            }) {
+                let mut want = widened(&x);
+                exp(isa, &mut want);
+                close("exp", &got, &want, 1.5 * ULP, 0.0);
+                let back = same_bits("log", false, |isa| {
+                    let mut y = got.clone();
+                    log(isa, &mut y);
+                    y
+                });
+                let mut want = widened(&got);
+                log(isa, &mut want);
+                for (_, back) in &back {
+                    close("log", back, &want, 1.5 * ULP, 0.0);
+                }
+            }
+        }
     }
 
     #[test]

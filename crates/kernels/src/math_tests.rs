@@ -1,3 +1,5 @@
+#![allow(clippy::print_stdout, reason = "the measured errors are the result")]
+
 use super::*;
 use crate::simd::{Fused, Plain};
 
@@ -17,22 +19,22 @@ type Function = (&'static str, fn(f32) -> f32, fn(f32) -> f32, fn(f64) -> f64, f
 
 /// Name, fused, plain, oracle, domain, documented error.
 const FUNCTIONS: [Function; 9] = [
-    ("exp", exp::<Fused>, exp::<Plain>, libm::exp, |_| true, 1.05),
-    ("exp_nonpositive", exp_nonpositive::<Fused>, exp_nonpositive::<Plain>, libm::exp, |x| x <= 0.0, 1.05),
+    ("exp", exp::<Fused>, exp::<Plain>, libm::exp, |_| true, 1.0),
+    ("exp_nonpositive", exp_nonpositive::<Fused>, exp_nonpositive::<Plain>, libm::exp, |x| x <= 0.0, 1.0),
     ("exp_m1", exp_m1_nonpositive::<Fused>, exp_m1_nonpositive::<Plain>, libm::expm1, |x| x <= 0.0, 0.9),
-    ("log", log::<Fused>, log::<Plain>, libm::log, |_| true, 0.8),
-    ("log1p", log1p_unit::<Fused>, log1p_unit::<Plain>, libm::log1p, |x| (0.0..=1.0).contains(&x), 1.3),
-    ("sigmoid", sigmoid::<Fused>, sigmoid::<Plain>, |x| 1.0 / (1.0 + libm::exp(-x)), |_| true, 2.5),
-    ("tanh", tanh::<Fused>, tanh::<Plain>, libm::tanh, |_| true, 3.0),
+    ("log", log::<Fused>, log::<Plain>, libm::log, |_| true, 0.9),
+    ("log1p", log1p_unit::<Fused>, log1p_unit::<Plain>, libm::log1p, |x| (0.0..=1.0).contains(&x), 1.5),
+    ("sigmoid", sigmoid::<Fused>, sigmoid::<Plain>, |x| 1.0 / (1.0 + libm::exp(-x)), |_| true, 3.0),
+    ("tanh", tanh::<Fused>, tanh::<Plain>, libm::tanh, |_| true, 3.2),
     (
         "softplus",
         softplus::<Fused>,
         softplus::<Plain>,
         |x| x.max(0.0) + libm::log1p(libm::exp(-x.abs())),
         |_| true,
-        1.5,
+        2.0,
     ),
-    ("erf", erf::<Fused>, erf::<Plain>, libm::erf, |_| true, 1.1),
+    ("erf", erf::<Fused>, erf::<Plain>, libm::erf, |_| true, 1.2),
 ];
 
 fn measure(stride: usize) {
@@ -54,7 +56,7 @@ fn measure(stride: usize) {
             worst_plain = ulps(plain(x), want).max(worst_plain);
         }
         println!("{name}: fused {worst:.3} ulp at {at:e}, plain {worst_plain:.3} ulp; documented {bound}");
-        failed |= worst > bound || worst_plain > 2.0 * bound;
+        failed |= worst > bound || worst_plain > 1.5 * bound;
     }
     assert!(!failed, "an error is larger than documented");
 }
@@ -65,7 +67,7 @@ fn sampled_accuracy() {
 }
 
 #[test]
-#[ignore = "all 2^32 arguments take minutes"]
+#[ignore = "all 2^32 arguments take forty minutes"]
 fn exhaustive_accuracy() {
     measure(1);
 }

@@ -7,8 +7,9 @@
 //! may compute different blocks: [`batch_norm_train`] and [`batch_norm_backward`]
 //! call them one after the other and give the same bits.
 //!
-//! The variance is found in a second pass around the mean, never as E[x²] − E[x]²,
-//! which cancels. Operations are not fused: all instruction sets give the same bits.
+//! The variance is found in a second pass around the mean, never as the mean of
+//! squares less the square of the mean, which cancels. Operations are not fused:
+//! all instruction sets give the same bits.
 //!
 //! Not inside: layer and group normalisation, threads.
 
@@ -127,7 +128,7 @@ pub fn combine_blocks<T: Real>(isa: Isa, factor: f64, partial: &[T], out: &mut [
 /// `rstd` = 1 / √(variance + eps).
 pub fn reciprocal_std<T: Real>(isa: Isa, eps: f64, variance: &[T], rstd: &mut [T]) {
     let eps = T::from_f64(eps);
-    crate::elementwise::each_pair(isa, rstd, variance, |_, v| T::ONE / (v + eps).sqrt());
+    crate::elementwise::each_pair(isa, rstd, variance, move |_, v| T::ONE / (v + eps).sqrt());
 }
 
 /// What one channel is normalised with; four slices of one length.
@@ -185,7 +186,7 @@ pub fn normalize<T: Real>(isa: Isa, x: &[T], by: Channels<'_, T>, y: &mut [T]) {
 /// running = (1 − momentum) · running + momentum · batch.
 pub fn update_running<T: Real>(isa: Isa, momentum: f64, batch: &[T], running: &mut [T]) {
     let (new, old) = (T::from_f64(momentum), T::from_f64(1.0 - momentum));
-    crate::elementwise::each_pair(isa, running, batch, |r, b| old * r + new * b);
+    crate::elementwise::each_pair(isa, running, batch, move |r, b| old * r + new * b);
 }
 
 /// The settings of batch normalisation.
@@ -236,7 +237,7 @@ pub fn batch_norm_train<T: Real>(isa: Isa, by: BatchNorm, x: &[T], to: Training<
     update_running(isa, by.momentum, to.rstd, to.running_var);
     combine_blocks(isa, 1.0 / n, to.partial, to.rstd);
     let eps = T::from_f64(by.eps);
-    crate::elementwise::each(isa, to.rstd, |v| T::ONE / (v + eps).sqrt());
+    crate::elementwise::each(isa, to.rstd, move |v| T::ONE / (v + eps).sqrt());
 
     normalize(isa, x, Channels { mean: to.mean, rstd: to.rstd, gamma: to.gamma, beta: to.beta }, y);
 }

@@ -66,7 +66,7 @@ fn update2<T: Real>(
 /// p −= lr g.
 pub fn sgd<T: Real>(isa: Isa, lr: f64, param: &mut [T], grad: &[T]) {
     let lr = T::from_f64(lr);
-    each_pair(isa, param, grad, |p, g| p - lr * g);
+    each_pair(isa, param, grad, move |p, g| p - lr * g);
 }
 
 /// Learning rate and momentum μ (0.9).
@@ -81,7 +81,7 @@ pub struct Momentum {
 /// v = μ v + g; p −= lr v. PyTorch's form, dampening 0.
 pub fn momentum<T: Real>(isa: Isa, by: Momentum, param: &mut [T], grad: &[T], velocity: &mut [T]) {
     let (lr, mu) = (T::from_f64(by.lr), T::from_f64(by.momentum));
-    update1(isa, param, grad, velocity, |p, g, v| {
+    update1(isa, param, grad, velocity, move |p, g, v| {
         let v = mu * v + g;
         (p - lr * v, v)
     });
@@ -92,7 +92,7 @@ pub fn momentum<T: Real>(isa: Isa, by: Momentum, param: &mut [T], grad: &[T], ve
 /// the old rate.
 pub fn momentum_course<T: Real>(isa: Isa, by: Momentum, param: &mut [T], grad: &[T], velocity: &mut [T]) {
     let (lr, mu) = (T::from_f64(by.lr), T::from_f64(by.momentum));
-    update1(isa, param, grad, velocity, |p, g, v| {
+    update1(isa, param, grad, velocity, move |p, g, v| {
         let v = mu * v - lr * g;
         (p + v, v)
     });
@@ -101,7 +101,7 @@ pub fn momentum_course<T: Real>(isa: Isa, by: Momentum, param: &mut [T], grad: &
 /// v = μ v + g; p −= lr (g + μ v). PyTorch's form.
 pub fn nesterov<T: Real>(isa: Isa, by: Momentum, param: &mut [T], grad: &[T], velocity: &mut [T]) {
     let (lr, mu) = (T::from_f64(by.lr), T::from_f64(by.momentum));
-    update1(isa, param, grad, velocity, |p, g, v| {
+    update1(isa, param, grad, velocity, move |p, g, v| {
         let v = mu * v + g;
         (p - lr * (g + mu * v), v)
     });
@@ -114,7 +114,7 @@ pub fn nesterov_course<T: Real>(isa: Isa, by: Momentum, param: &mut [T], grad: &
     let (lr, mu) = (T::from_f64(by.lr), T::from_f64(by.momentum));
     let mu2 = T::from_f64(by.momentum * by.momentum);
     let direct = T::from_f64((1.0 + by.momentum) * by.lr);
-    update1(isa, param, grad, velocity, |p, g, v| {
+    update1(isa, param, grad, velocity, move |p, g, v| {
         let v = mu * v - lr * g;
         (p + mu2 * v - direct * g, v)
     });
@@ -132,7 +132,7 @@ pub struct AdaGrad {
 /// h += g²; p −= lr g / (√h + ε).
 pub fn adagrad<T: Real>(isa: Isa, by: AdaGrad, param: &mut [T], grad: &[T], h: &mut [T]) {
     let (lr, eps) = (T::from_f64(by.lr), T::from_f64(by.eps));
-    update1(isa, param, grad, h, |p, g, h| {
+    update1(isa, param, grad, h, move |p, g, h| {
         let h = h + g * g;
         (p - lr * g / (h.sqrt() + eps), h)
     });
@@ -153,7 +153,7 @@ pub fn adagrad_first_skipped<T: Real>(
     let (lr, eps) = (T::from_f64(by.lr), T::from_f64(by.eps));
     if step == 1 {
         h.fill(T::from_f64(initial));
-        update1(isa, param, grad, h, |p, g, h| (p - lr * g / (h.sqrt() + eps), h));
+        update1(isa, param, grad, h, move |p, g, h| (p - lr * g / (h.sqrt() + eps), h));
     } else {
         adagrad(isa, by, param, grad, h);
     }
@@ -174,7 +174,7 @@ pub struct RmsProp {
 pub fn rmsprop<T: Real>(isa: Isa, by: RmsProp, param: &mut [T], grad: &[T], h: &mut [T]) {
     let (lr, eps) = (T::from_f64(by.lr), T::from_f64(by.eps));
     let (rho, rest) = (T::from_f64(by.rho), T::from_f64(1.0 - by.rho));
-    update1(isa, param, grad, h, |p, g, h| {
+    update1(isa, param, grad, h, move |p, g, h| {
         let h = rho * h + rest * (g * g);
         (p - lr * g / (h.sqrt() + eps), h)
     });
@@ -206,7 +206,7 @@ pub fn adam<T: Real>(isa: Isa, by: Adam, step: u64, param: &mut [T], grad: &[T],
     let root = T::from_f64(1.0 / bias_correction(by.beta2, step).sqrt());
     let (rest1, beta2) = (T::from_f64(1.0 - by.beta1), T::from_f64(by.beta2));
     let (rest2, eps) = (T::from_f64(1.0 - by.beta2), T::from_f64(by.eps));
-    update2(isa, param, grad, m, v, |p, g, m, v| {
+    update2(isa, param, grad, m, v, move |p, g, m, v| {
         let m = m + rest1 * (g - m);
         let v = beta2 * v + rest2 * (g * g);
         (p - rate * m / (v.sqrt() * root + eps), m, v)
@@ -228,7 +228,7 @@ pub fn adam_course<T: Real>(
     let rate = by.lr * bias_correction(by.beta2, step).sqrt() / bias_correction(by.beta1, step);
     let (rate, eps) = (T::from_f64(rate), T::from_f64(by.eps));
     let (rest1, rest2) = (T::from_f64(1.0 - by.beta1), T::from_f64(1.0 - by.beta2));
-    update2(isa, param, grad, m, v, |p, g, m, v| {
+    update2(isa, param, grad, m, v, move |p, g, m, v| {
         let m = m + rest1 * (g - m);
         let v = v + rest2 * (g * g - v);
         (p - rate * m / (v.sqrt() + eps), m, v)
@@ -252,7 +252,7 @@ pub fn adamw<T: Real>(isa: Isa, by: AdamW, step: u64, param: &mut [T], grad: &[T
     let root = T::from_f64(1.0 / bias_correction(by.beta2, step).sqrt());
     let (rest1, beta2) = (T::from_f64(1.0 - by.beta1), T::from_f64(by.beta2));
     let (rest2, eps) = (T::from_f64(1.0 - by.beta2), T::from_f64(by.eps));
-    update2(isa, param, grad, m, v, |p, g, m, v| {
+    update2(isa, param, grad, m, v, move |p, g, m, v| {
         let m = m + rest1 * (g - m);
         let v = beta2 * v + rest2 * (g * g);
         (p * keep - rate * m / (v.sqrt() * root + eps), m, v)
@@ -262,13 +262,13 @@ pub fn adamw<T: Real>(isa: Isa, by: AdamW, step: u64, param: &mut [T], grad: &[T
 /// g += λ p: the gradient of λ/2 Σ p².
 pub fn add_l2<T: Real>(isa: Isa, lambda: f64, param: &[T], grad: &mut [T]) {
     let lambda = T::from_f64(lambda);
-    each_pair(isa, grad, param, |g, p| g + lambda * p);
+    each_pair(isa, grad, param, move |g, p| g + lambda * p);
 }
 
 /// g += λ sign(p), with sign(0) = 0: the gradient of λ Σ |p|.
 pub fn add_l1<T: Real>(isa: Isa, lambda: f64, param: &[T], grad: &mut [T]) {
     let lambda = T::from_f64(lambda);
-    each_pair(isa, grad, param, |g, p| {
+    each_pair(isa, grad, param, move |g, p| {
         let up = if p > T::ZERO { lambda } else { T::ZERO };
         let down = if p < T::ZERO { lambda } else { T::ZERO };
         g + (up - down)
@@ -278,7 +278,7 @@ pub fn add_l1<T: Real>(isa: Isa, lambda: f64, param: &[T], grad: &mut [T]) {
 /// g = min(max(g, −limit), limit). NaN stays.
 pub fn clip_by_value<T: Real>(isa: Isa, limit: f64, grad: &mut [T]) {
     let (high, low) = (T::from_f64(limit), T::from_f64(-limit));
-    each(isa, grad, |g| {
+    each(isa, grad, move |g| {
         let g = if g > high { high } else { g };
         if g < low { low } else { g }
     });

@@ -8,6 +8,9 @@
 //!
 //! Not inside: sums over a batch-norm channel (`norm`), log-sum-exp (`softmax`).
 
+use std::array::from_fn;
+use std::hint::black_box;
+
 use crate::simd::{Arith, Kernel, dispatch};
 use crate::{Isa, Real};
 
@@ -16,15 +19,13 @@ pub(crate) const LANES: usize = 16;
 
 /// Combines the lanes as the module doc says.
 #[inline(always)]
-pub(crate) fn tree<T: Copy>(mut lanes: [T; LANES], combine: impl Fn(T, T) -> T) -> T {
-    let mut width = LANES / 2;
-    while width > 0 {
-        for l in 0..width {
-            lanes[l] = combine(lanes[l], lanes[l + width]);
-        }
-        width /= 2;
-    }
-    lanes[0]
+pub(crate) fn tree<T: Copy>(lanes: [T; LANES], combine: impl Fn(T, T) -> T) -> T {
+    // Through memory: otherwise the compiler pairs the lanes as this tree does
+    // already in the loop that fills them, and leaves it with vectors of two.
+    let lanes = black_box(lanes);
+    let eight: [T; 8] = from_fn(|l| combine(lanes[l], lanes[l + 8]));
+    let four: [T; 4] = from_fn(|l| combine(eight[l], eight[l + 4]));
+    combine(combine(four[0], four[2]), combine(four[1], four[3]))
 }
 
 /// `values[start..start + width]`, padded to 16 lanes. Reads beyond `width` (and
@@ -34,7 +35,9 @@ pub(crate) fn padded<T: Copy>(values: &[T], start: usize, width: usize, pad: T) 
     let mut lanes = [pad; LANES];
     if let Some(chunk) = values.get(start..start + LANES) {
         for l in 0..LANES {
-            lanes[l] = if l < width { chunk[l] } else { pad };
+            // Loaded whether needed or not: a conditional load would be a branch.
+            let x = chunk[l];
+            lanes[l] = if l < width { x } else { pad };
         }
     } else {
         for (lane, x) in lanes.iter_mut().zip(&values[start..start + width]) {
@@ -44,26 +47,25 @@ pub(crate) fn padded<T: Copy>(values: &[T], start: usize, width: usize, pad: T) 
     lanes
 }
 
-/// Σ f(a[i], b[i]) over lanes of type `S`.
+/// Σ f(a[i], b[i]) over lanes of type `S`; f(0, 0) = 0.
 struct Sum<'a, T, F>(&'a [T], &'a [T], F);
 
-impl<T: Real, S: Real, F: Fn(T, T) -> S> Kernel for Sum<'_, T, F>
-where
-    F: Fn(T, T) -> S,
-{
+impl<T: Real, S: Real, F: Fn(T, T) -> S> Kernel for Sum<'_, T, F> {
     type Output = S;
     #[inline(always)]
     fn run<A: Arith>(self) -> S {
         let mut lanes = [S::ZERO; LANES];
         let (a, b) = (self.0.chunks_exact(LANES), self.1.chunks_exact(LANES));
-        let (a_rest, b_rest) = (a.remainder(), b.remainder());
+        let rest = a.remainder().len();
+        let whole = self.0.len() - rest;
         for (a, b) in a.zip(b) {
             for l in 0..LANES {
                 lanes[l] += self.2(a[l], b[l]);
             }
         }
-        for (lane, (a, b)) in lanes.iter_mut().zip(a_rest.iter().zip(b_rest)) {
-            *lane += self.2(*a, *b);
+        let (a, b) = (padded(self.0, whole, rest, T::ZERO), padded(self.1, whole, rest, T::ZERO));
+        for l in 0..LANES {
+            lanes[l] += self.2(a[l], b[l]);
         }
         tree(lanes, |x, y| x + y)
     }
@@ -106,17 +108,17 @@ impl<T: Real> Kernel for MaxAbs<'_, T> {
     type Output = T;
     #[inline(always)]
     fn run<A: Arith>(self) -> T {
-        let larger = |m: T, x: T| if x > m { x } else { m };
         let mut lanes = [T::ZERO; LANES];
         let chunks = self.0.chunks_exact(LANES);
-        let rest = chunks.remainder();
+        let rest = chunks.remainder().len();
         for chunk in chunks {
             for l in 0..LANES {
                 lanes[l] = larger(lanes[l], chunk[l].abs());
             }
         }
-        for (lane, x) in lanes.iter_mut().zip(rest) {
-            *lane = larger(*lane, x.abs());
+        let last = padded(self.0, self.0.len() - rest, rest, T::ZERO);
+        for l in 0..LANES {
+            lanes[l] = larger(lanes[l], last[l].abs());
         }
         tree(lanes, larger)
     }
@@ -219,86 +221,87 @@ struct Pass<'a, T> {
 }
 
 /// Sums of (x − shift) and its square, extremes, counts; over finite values.
-#[derive(Clone, Copy)]
-struct Lane<T> {
+struct Lanes<T> {
+    sum: [f64; LANES],
+    squares: [f64; LANES],
+    min: [T; LANES],
+    max: [T; LANES],
+    zeros: [T; LANES],
+    finite: [T; LANES],
+}
+
+/// [`Lanes`] combined.
+struct Total<T> {
     sum: f64,
     squares: f64,
     min: T,
     max: T,
-    zeros: T,
-    finite: T,
+    zeros: f64,
+    finite: f64,
 }
 
-impl<T: Real> Pass<'_, T> {
+#[inline(always)]
+fn smaller<T: Real>(a: T, b: T) -> T {
+    if b < a { b } else { a }
+}
+
+#[inline(always)]
+fn larger<T: Real>(a: T, b: T) -> T {
+    if b > a { b } else { a }
+}
+
+impl<T: Real> Lanes<T> {
     #[inline(always)]
-    fn add(lane: &mut Lane<T>, x: T, shift: T) {
-        // False for NaN and infinities.
-        let finite = x - x == T::ZERO;
-        let d = if finite { x } else { shift }.to_f64() - shift.to_f64();
-        lane.sum += d;
-        lane.squares += d * d;
-        let safe = if finite { x } else { shift };
-        lane.min = if safe < lane.min { safe } else { lane.min };
-        lane.max = if safe > lane.max { safe } else { lane.max };
-        lane.zeros += if x == T::ZERO { T::ONE } else { T::ZERO };
-        lane.finite += if finite { T::ONE } else { T::ZERO };
+    #[expect(clippy::needless_range_loop, reason = "lane by lane, as the module's order says")]
+    fn add(&mut self, x: &[T; LANES], shift: T) {
+        let mut safe = [T::ZERO; LANES];
+        for l in 0..LANES {
+            let finite = x[l].is_finite();
+            safe[l] = if finite { x[l] } else { shift };
+            self.finite[l] += if finite { T::ONE } else { T::ZERO };
+            self.zeros[l] += if x[l] == T::ZERO { T::ONE } else { T::ZERO };
+        }
+        for l in 0..LANES {
+            self.min[l] = smaller(self.min[l], safe[l]);
+            self.max[l] = larger(self.max[l], safe[l]);
+        }
+        for l in 0..LANES {
+            let d = safe[l].to_f64() - shift.to_f64();
+            self.sum[l] += d;
+            self.squares[l] += d * d;
+        }
     }
 }
 
 impl<T: Real> Kernel for Pass<'_, T> {
-    type Output = Lane<T>;
+    type Output = Total<T>;
     #[inline(always)]
-    fn run<A: Arith>(self) -> Lane<T> {
-        let shift = self.shift;
-        let zero = T::ZERO;
-        // Arrays of lanes, not lanes of structs: this is what vectorises.
-        let (mut sum, mut squares) = ([0.0; LANES], [0.0; LANES]);
-        let (mut min, mut max) = ([shift; LANES], [shift; LANES]);
-        let (mut zeros, mut finite) = ([zero; LANES], [zero; LANES]);
-        let chunks = self.values.chunks_exact(LANES);
-        let rest = chunks.remainder();
+    fn run<A: Arith>(self) -> Total<T> {
+        let (zero, shift) = (T::ZERO, self.shift);
+        let mut lanes = Lanes {
+            sum: [0.0; LANES],
+            squares: [0.0; LANES],
+            min: [shift; LANES],
+            max: [shift; LANES],
+            zeros: [zero; LANES],
+            finite: [zero; LANES],
+        };
+        let (chunks, rest) = self.values.as_chunks::<LANES>();
         for chunk in chunks {
-            let mut safe = [zero; LANES];
-            for l in 0..LANES {
-                let x = chunk[l];
-                let is_finite = x - x == zero;
-                safe[l] = if is_finite { x } else { shift };
-                finite[l] += if is_finite { T::ONE } else { zero };
-                zeros[l] += if x == zero { T::ONE } else { zero };
-            }
-            for l in 0..LANES {
-                min[l] = if safe[l] < min[l] { safe[l] } else { min[l] };
-                max[l] = if safe[l] > max[l] { safe[l] } else { max[l] };
-            }
-            for l in 0..LANES {
-                let d = safe[l].to_f64() - shift.to_f64();
-                sum[l] += d;
-                squares[l] += d * d;
-            }
+            lanes.add(chunk, shift);
         }
-        let mut lanes =
-            [Lane { sum: 0.0, squares: 0.0, min: shift, max: shift, zeros: zero, finite: zero }; LANES];
-        for l in 0..LANES {
-            lanes[l] = Lane {
-                sum: sum[l],
-                squares: squares[l],
-                min: min[l],
-                max: max[l],
-                zeros: zeros[l],
-                finite: finite[l],
-            };
+        if !rest.is_empty() {
+            // NaN is neither finite nor zero: it changes nothing.
+            lanes.add(&padded(rest, 0, rest.len(), T::from_f64(f64::NAN)), shift);
         }
-        for (lane, x) in lanes.iter_mut().zip(rest) {
-            Self::add(lane, *x, shift);
+        Total {
+            sum: tree(lanes.sum, |a, b| a + b),
+            squares: tree(lanes.squares, |a, b| a + b),
+            min: tree(lanes.min, smaller),
+            max: tree(lanes.max, larger),
+            zeros: tree(lanes.zeros, |a, b| a + b).to_f64(),
+            finite: tree(lanes.finite, |a, b| a + b).to_f64(),
         }
-        tree(lanes, |a, b| Lane {
-            sum: a.sum + b.sum,
-            squares: a.squares + b.squares,
-            min: if b.min < a.min { b.min } else { a.min },
-            max: if b.max > a.max { b.max } else { a.max },
-            zeros: a.zeros + b.zeros,
-            finite: a.finite + b.finite,
-        })
     }
 }
 
@@ -315,13 +318,13 @@ impl Stats {
         let (mut min, mut max) = (shift, shift);
         let (mut zeros, mut finite) = (0.0, 0.0);
         for block in values.chunks(STATS_BLOCK) {
-            let lane = dispatch(isa, Pass { values: block, shift });
-            sum += lane.sum;
-            squares += lane.squares;
-            min = if lane.min < min { lane.min } else { min };
-            max = if lane.max > max { lane.max } else { max };
-            zeros += lane.zeros.to_f64();
-            finite += lane.finite.to_f64();
+            let part = dispatch(isa, Pass { values: block, shift });
+            sum += part.sum;
+            squares += part.squares;
+            min = smaller(min, part.min);
+            max = larger(max, part.max);
+            zeros += part.zeros;
+            finite += part.finite;
         }
         let offset = sum / finite;
         let mean = shift.to_f64() + offset;

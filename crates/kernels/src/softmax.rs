@@ -1,11 +1,14 @@
 //! Softmax, cross-entropy and squared error, row by row.
 //!
-//! Order: within a row, element i goes to virtual lane i mod 16 and the lanes are
-//! combined as a tree (see `reduce`); rows are independent, so any split of a
-//! batch into tasks gives the same bits.
+//! Order: a row of at most 16 classes is summed in index order; in a longer one
+//! element i goes to virtual lane i mod 16 and the lanes are combined as a tree
+//! (see `reduce`). Rows are independent, so any split of a batch into tasks gives
+//! the same bits.
 //!
 //! Not inside: the mean over the batch (`reduce::sum_f64`), label checks: a
 //! label that is not below `classes` panics here and is an error of the caller.
+
+use std::hint::black_box;
 
 use crate::math;
 use crate::reduce::{LANES, padded, tree};
@@ -13,7 +16,7 @@ use crate::simd::{Arith, Kernel, dispatch};
 use crate::{Isa, Real};
 
 /// The largest logit of a row and Σ e^(x − largest).
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 struct Row {
     max: f32,
     sum: f32,
@@ -22,6 +25,39 @@ struct Row {
 #[inline(always)]
 fn larger(a: f32, b: f32) -> f32 {
     if b > a { b } else { a }
+}
+
+/// Rows that are computed side by side.
+const BLOCK: usize = 32;
+
+/// Softmax of up to [`BLOCK`] rows.
+#[inline(always)]
+fn softmax_block<A: Arith>(classes: usize, logits: &[f32], probabilities: &mut [f32], rows: &mut [Row]) {
+    if classes > LANES {
+        for (i, row) in rows.iter_mut().enumerate() {
+            *row = softmax_row::<A>(logits, probabilities, i * classes, classes);
+        }
+        return;
+    }
+    // Short rows would waste vectors: only the exponential is worth one, and it
+    // runs over all rows at once.
+    let short = logits.chunks_exact(classes).zip(probabilities.chunks_exact_mut(classes));
+    for ((x, p), row) in short.zip(rows.iter_mut()) {
+        row.max = x.iter().fold(f32::NEG_INFINITY, |m, x| larger(m, *x));
+        for (p, x) in p.iter_mut().zip(x) {
+            *p = *x - row.max;
+        }
+    }
+    for p in probabilities.iter_mut() {
+        *p = math::exp_nonpositive::<A>(*p);
+    }
+    for (p, row) in probabilities.chunks_exact_mut(classes).zip(rows) {
+        row.sum = p.iter().fold(0.0, |s, p| s + *p);
+        let factor = 1.0 / row.sum;
+        for p in p {
+            *p *= factor;
+        }
+    }
 }
 
 /// Softmax of the row at `start`. Writes up to 16 values beyond the row where the
@@ -37,7 +73,8 @@ fn softmax_row<A: Arith>(logits: &[f32], probabilities: &mut [f32], start: usize
             lanes[l] = larger(lanes[l], chunk[l]);
         }
     }
-    let last = padded(logits, whole, rest, f32::NEG_INFINITY);
+    // Through memory: the compiler finds vectors where arrays are stored as a whole.
+    let last = black_box(padded(logits, whole, rest, f32::NEG_INFINITY));
     for l in 0..LANES {
         lanes[l] = larger(lanes[l], last[l]);
     }
@@ -54,6 +91,9 @@ fn softmax_row<A: Arith>(logits: &[f32], probabilities: &mut [f32], start: usize
     let mut last_exp = [0.0; LANES];
     for l in 0..LANES {
         last_exp[l] = math::exp_nonpositive::<A>(last[l] - max);
+    }
+    let last_exp = black_box(last_exp);
+    for l in 0..LANES {
         sums[l] += last_exp[l];
     }
     let sum = tree(sums, |a, b| a + b);
@@ -62,13 +102,15 @@ fn softmax_row<A: Arith>(logits: &[f32], probabilities: &mut [f32], start: usize
     for p in &mut probabilities[start..whole] {
         *p *= factor;
     }
-    for p in &mut last_exp {
-        *p *= factor;
+    let mut last_probabilities = [0.0; LANES];
+    for l in 0..LANES {
+        last_probabilities[l] = last_exp[l] * factor;
     }
+    let last = black_box(last_probabilities);
     if let Some(out) = probabilities.get_mut(whole..whole + LANES) {
-        out.copy_from_slice(&last_exp);
+        out.copy_from_slice(&last);
     } else {
-        probabilities[whole..whole + rest].copy_from_slice(&last_exp[..rest]);
+        probabilities[whole..whole + rest].copy_from_slice(&last[..rest]);
     }
     Row { max, sum }
 }
@@ -83,8 +125,9 @@ impl Kernel for Softmax<'_> {
     type Output = ();
     #[inline(always)]
     fn run<A: Arith>(self) {
-        for start in (0..self.logits.len()).step_by(self.classes) {
-            softmax_row::<A>(self.logits, self.probabilities, start, self.classes);
+        let block = BLOCK * self.classes;
+        for (x, p) in self.logits.chunks(block).zip(self.probabilities.chunks_mut(block)) {
+            softmax_block::<A>(self.classes, x, p, &mut [Row::default(); BLOCK][..x.len() / self.classes]);
         }
     }
 }
@@ -126,13 +169,22 @@ impl Kernel for CrossEntropy<'_> {
     type Output = usize;
     #[inline(always)]
     fn run<A: Arith>(self) -> usize {
+        let block = BLOCK * self.classes;
+        let batches = self.logits.chunks(block).zip(self.probabilities.chunks_mut(block));
+        let targets = self.labels.chunks(BLOCK).zip(self.losses.chunks_mut(BLOCK));
         let mut correct = 0;
-        for (i, (label, loss)) in self.labels.iter().zip(self.losses).enumerate() {
-            let start = i * self.classes;
-            let row = softmax_row::<A>(self.logits, self.probabilities, start, self.classes);
-            let x = &self.logits[start..start + self.classes];
-            *loss = math::log::<A>(row.sum) - (x[*label as usize] - row.max);
-            correct += usize::from(is_first_max(x, *label as usize, row.max));
+        for ((logits, probabilities), (labels, losses)) in batches.zip(targets) {
+            let mut rows = [Row::default(); BLOCK];
+            let rows = &mut rows[..labels.len()];
+            softmax_block::<A>(self.classes, logits, probabilities, rows);
+            for (loss, row) in losses.iter_mut().zip(rows.iter()) {
+                *loss = math::log::<A>(row.sum);
+            }
+            let rows = logits.chunks_exact(self.classes).zip(rows);
+            for ((loss, label), (x, row)) in losses.iter_mut().zip(labels).zip(rows) {
+                *loss -= x[*label as usize] - row.max;
+                correct += usize::from(is_first_max(x, *label as usize, row.max));
+            }
         }
         correct
     }
@@ -256,7 +308,7 @@ pub fn squared_error_forward<T: Real>(
 
 /// ∂loss/∂p = (p − t) · `scale`. `grad` holds p and receives the gradient.
 pub fn squared_error_backward<T: Real>(isa: Isa, targets: &[T], scale: T, grad: &mut [T]) {
-    crate::elementwise::each_pair(isa, grad, targets, |p, t| (p - t) * scale);
+    crate::elementwise::each_pair(isa, grad, targets, move |p, t| (p - t) * scale);
 }
 
 #[cfg(test)]

@@ -85,7 +85,8 @@ pub fn train(workload: &Workload, threads: usize, steps: usize, isa: Isa) -> Tim
         }
     }
     graph.output(x, Loss::CrossEntropy);
-    let plan = Plan::new(&graph, &PlanOptions { isa, ..PlanOptions::batch(BATCH) }).expect("the workloads fit");
+    let plan =
+        Plan::new(&graph, &PlanOptions { isa, ..PlanOptions::batch(BATCH) }).expect("the workloads fit");
     let macs = plan.macs() * 3 - (input * rest[0]) as u64;
     let mut updater = Updater::new(&plan, Updates::new(Optimizer::Sgd { lr: 0.1 }));
     let pool = Arc::new(Pool::new(threads));

@@ -75,9 +75,7 @@ fn computed(name: &str) -> Option<f64> {
     let grid = || (-4000..=4000).map(|i| f64::from(i) / 400.0);
     match name {
         "computed.sigmoid_derivative_max" => Some(grid().map(sigmoid).fold(0.0, f64::max)),
-        "computed.sigmoid_derivative_argmax" => {
-            grid().max_by(|a, b| sigmoid(*a).total_cmp(&sigmoid(*b)))
-        }
+        "computed.sigmoid_derivative_argmax" => grid().max_by(|a, b| sigmoid(*a).total_cmp(&sigmoid(*b))),
         "computed.sigmoid_derivative_at_5" => Some(sigmoid(5.0)),
         "computed.relu_derivative_at_5" => Some(Activation::Relu.derivative(5.0)),
         _ => None,
@@ -135,7 +133,8 @@ impl ClaimSpec {
             self.verdict(&values, &summary)
         };
         let threshold = self.condition.threshold();
-        let seeds_needed = (verdict == Verdict::Undecided && finite).then(|| seeds_needed(&summary, threshold)).flatten();
+        let seeds_needed =
+            (verdict == Verdict::Undecided && finite).then(|| seeds_needed(&summary, threshold)).flatten();
         Claim {
             id: self.id.clone(),
             notes: self.notes.clone(),
@@ -259,7 +258,11 @@ mod tests {
 
     #[test]
     fn intervals_decide() {
-        let rows = [row("a", &[0.9, 0.91, 0.92, 0.9]), row("b", &[0.8, 0.82, 0.81, 0.8]), row("c", &[0.91, 0.9, 0.89, 0.93])];
+        let rows = [
+            row("a", &[0.9, 0.91, 0.92, 0.9]),
+            row("b", &[0.8, 0.82, 0.81, 0.8]),
+            row("c", &[0.91, 0.9, 0.89, 0.93]),
+        ];
         assert_eq!(decide("a.test - b.test", Condition::Above(0.0), &rows), Verdict::Holds);
         assert_eq!(decide("b.test - a.test", Condition::Above(0.0), &rows), Verdict::DoesNotHold);
         assert_eq!(decide("a.test - c.test", Condition::Above(0.0), &rows), Verdict::Undecided);
@@ -286,6 +289,9 @@ mod tests {
     fn computed_claims() {
         assert_eq!(decide("computed.sigmoid_derivative_max", Condition::Equals(0.25), &[]), Verdict::Holds);
         assert_eq!(decide("computed.sigmoid_derivative_argmax", Condition::Equals(0.0), &[]), Verdict::Holds);
-        assert_eq!(decide("computed.sigmoid_derivative_max", Condition::Equals(0.3), &[]), Verdict::DoesNotHold);
+        assert_eq!(
+            decide("computed.sigmoid_derivative_max", Condition::Equals(0.3), &[]),
+            Verdict::DoesNotHold
+        );
     }
 }

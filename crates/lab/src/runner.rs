@@ -169,7 +169,9 @@ impl Batch {
 
     fn gather(&mut self, data: &Dataset, indices: &[u32]) {
         match self {
-            Batch::Classes(labels) => data.gather_targets(indices, TargetsMut::Classes(&mut labels[..indices.len()])),
+            Batch::Classes(labels) => {
+                data.gather_targets(indices, TargetsMut::Classes(&mut labels[..indices.len()]))
+            }
             Batch::Values(values) => {
                 let width = data.target_width().unwrap_or(1);
                 data.gather_targets(indices, TargetsMut::Values(&mut values[..indices.len() * width]));
@@ -320,11 +322,13 @@ fn measures(run: &Run, plan: &Plan, first: &[f32], last: &[f32]) -> BTreeMap<Str
         put("train", Some(run.train));
         put("test_loss", run.curve.last().map(|p| p.test_loss));
     }
-    let weights: Vec<_> = plan.params.iter().filter(|p| p.spec.name == "weight" && p.spec.dims.len() > 1).collect();
+    let weights: Vec<_> =
+        plan.params.iter().filter(|p| p.spec.name == "weight" && p.spec.dims.len() > 1).collect();
     let moved = |slot: Option<&&kobai_engine::plan::ParamSlot>| {
         let range = slot?.range.clone();
         let square = |x: f32| f64::from(x) * f64::from(x);
-        let change: f64 = first[range.clone()].iter().zip(&last[range.clone()]).map(|(a, b)| square(b - a)).sum();
+        let change: f64 =
+            first[range.clone()].iter().zip(&last[range.clone()]).map(|(a, b)| square(b - a)).sum();
         let start: f64 = first[range].iter().map(|a| square(*a)).sum();
         (start > 0.0).then(|| (change / start).sqrt())
     };

@@ -452,7 +452,9 @@ fn events(rows: &[Row]) -> String {
     for row in rows {
         for run in &row.runs {
             for FlowPoint { step, layers } in &run.flow {
-                line(json!({ "event": "flow", "row": row.id, "seed": run.seed, "step": step, "layers": layers }));
+                line(
+                    json!({ "event": "flow", "row": row.id, "seed": run.seed, "step": step, "layers": layers }),
+                );
             }
             for ActivationPoint { step, layers } in &run.activations {
                 line(json!({

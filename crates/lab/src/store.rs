@@ -90,7 +90,8 @@ impl Folder {
         for part in [path.to_path_buf(), folder.path.join("runs"), folder.path.join("checkpoints")] {
             std::fs::create_dir_all(&part).map_err(|source| StoreError { path: part.clone(), source })?;
         }
-        tempfile::NamedTempFile::new_in(path).map_err(|source| StoreError { path: path.to_path_buf(), source })?;
+        tempfile::NamedTempFile::new_in(path)
+            .map_err(|source| StoreError { path: path.to_path_buf(), source })?;
         Ok(folder)
     }
 
@@ -123,7 +124,13 @@ impl Folder {
     ///
     /// # Errors
     /// If it cannot be written.
-    pub fn keep(&self, name: &str, identity: &str, plan: &Plan, finished: &Finished) -> Result<(), StoreError> {
+    pub fn keep(
+        &self,
+        name: &str,
+        identity: &str,
+        plan: &Plan,
+        finished: &Finished,
+    ) -> Result<(), StoreError> {
         let tensors = checkpoint(plan, finished).map_err(|e| StoreError {
             path: self.path.join("checkpoints").join(name),
             source: std::io::Error::other(e.to_string()),
@@ -195,7 +202,11 @@ fn checkpoint(plan: &Plan, finished: &Finished) -> Result<Vec<u8>, safetensors::
     let bytes = |values: &[f32]| values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>();
     let mut tensors: Vec<(String, Vec<usize>, Vec<u8>)> = Vec::new();
     for slot in &plan.params {
-        tensors.push((slot.name.clone(), slot.spec.dims.clone(), bytes(&finished.params[slot.range.clone()])));
+        tensors.push((
+            slot.name.clone(),
+            slot.spec.dims.clone(),
+            bytes(&finished.params[slot.range.clone()]),
+        ));
     }
     for slot in &plan.state {
         tensors.push((slot.name.clone(), vec![slot.range.len()], bytes(&finished.state[slot.range.clone()])));

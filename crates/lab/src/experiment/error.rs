@@ -122,7 +122,8 @@ impl Explain for ExperimentError {
                 Explanation::new(say!(lang, "cannot read {file}", "{file} を読めません")).fact(reason.clone())
             }
             ExperimentProblem::Syntax { message } => {
-                let mut e = Explanation::new(say!(lang, "{at}: this is not TOML", "{at}: TOML として読めません"));
+                let mut e =
+                    Explanation::new(say!(lang, "{at}: this is not TOML", "{at}: TOML として読めません"));
                 for line in message.lines().map(str::trim_end).filter(|l| !l.is_empty()) {
                     e = e.fact(line);
                 }
@@ -130,17 +131,22 @@ impl Explain for ExperimentError {
             }
             ExperimentProblem::UnknownKey { key, nearest, known } => {
                 let known = list(known);
-                let e =
-                    Explanation::new(say!(lang, "{at}: unknown key `{key}`", "{at}: キー `{key}` はありません"))
-                        .fact(say!(lang, "known here: {known}", "ここで使えるキー: {known}"));
+                let e = Explanation::new(say!(
+                    lang,
+                    "{at}: unknown key `{key}`",
+                    "{at}: キー `{key}` はありません"
+                ))
+                .fact(say!(lang, "known here: {known}", "ここで使えるキー: {known}"));
                 match nearest {
                     Some(n) => e.hint(say!(lang, "did you mean `{n}`?", "`{n}` のことですか？")),
                     None => e,
                 }
             }
-            ExperimentProblem::Missing { key } => {
-                Explanation::new(say!(lang, "{at}: the key `{key}` is missing", "{at}: キー `{key}` が必要です"))
-            }
+            ExperimentProblem::Missing { key } => Explanation::new(say!(
+                lang,
+                "{at}: the key `{key}` is missing",
+                "{at}: キー `{key}` が必要です"
+            )),
             ExperimentProblem::Kind { key, expected, got } => Explanation::new(say!(
                 lang,
                 "{at}: `{key}` is of another kind",

@@ -144,12 +144,12 @@ impl Experiment {
         let as_published = published_variant(&mut table, source, changes.as_published, &mut notes)?;
         for (key, value) in &changes.set {
             let value = value.parse::<Value>().unwrap_or_else(|_| Value::String(value.clone()));
-            reader::set(&mut table, key, value)
-                .map_err(|key| source.error(&key.clone(), ExperimentProblem::UnknownKey {
-                    key,
-                    nearest: None,
-                    known: Vec::new(),
-                }))?;
+            reader::set(&mut table, key, value).map_err(|key| {
+                source.error(
+                    &key.clone(),
+                    ExperimentProblem::UnknownKey { key, nearest: None, known: Vec::new() },
+                )
+            })?;
         }
         let file = Reader::new(&table, "", source);
         let schema = file.must_string("schema")?;
@@ -209,7 +209,8 @@ impl RowSpec {
         let (id, label) = (row.must_string("id")?.to_string(), row.must_text("label")?);
         let references = (row.string("reference")?, row.string("reference_as_published")?);
         let reference = if changes.as_published { references.1.or(references.0) } else { references.0 };
-        let mut own: Table = SHARED.iter().filter_map(|k| Some(((*k).to_string(), shared.get(*k)?.clone()))).collect();
+        let mut own: Table =
+            SHARED.iter().filter_map(|k| Some(((*k).to_string(), shared.get(*k)?.clone()))).collect();
         if let Some(set) = row.value("set") {
             let Value::Table(set) = set else {
                 return row.fail("set", |key| ExperimentProblem::Kind {
@@ -254,11 +255,10 @@ fn published_variant(
     if wanted {
         for (key, value) in set {
             if reader::set(table, &key, value).is_err() {
-                return Err(source.error(&key.clone(), ExperimentProblem::UnknownKey {
-                    key,
-                    nearest: None,
-                    known: Vec::new(),
-                }));
+                return Err(source.error(
+                    &key.clone(),
+                    ExperimentProblem::UnknownKey { key, nearest: None, known: Vec::new() },
+                ));
             }
         }
         notes.push(note.clone());

@@ -95,8 +95,18 @@ struct Defaults {
 const TABLE_LAYERS: [&str; 5] = ["linear", "dropout", "leaky-relu", "elu", "batch-norm"];
 /// Layers that a word names.
 const WORD_LAYERS: [&str; 12] = [
-    "activation", "sigmoid", "tanh", "relu", "leaky-relu", "elu", "gelu", "softplus", "hard-swish", "relu6",
-    "batch-norm", "flatten",
+    "activation",
+    "sigmoid",
+    "tanh",
+    "relu",
+    "leaky-relu",
+    "elu",
+    "gelu",
+    "softplus",
+    "hard-swish",
+    "relu6",
+    "batch-norm",
+    "flatten",
 ];
 
 impl Defaults {
@@ -142,7 +152,9 @@ impl Defaults {
             }
             (None, None) => {
                 let got = table.keys().find(|k| *k != "name").cloned().unwrap_or_default();
-                return model.choice(key, &got, &TABLE_LAYERS.map(|w| (w, ("", Flatten)))).map(|_| (None, Flatten.into()));
+                return model
+                    .choice(key, &got, &TABLE_LAYERS.map(|w| (w, ("", Flatten))))
+                    .map(|_| (None, Flatten.into()));
             }
         };
         let made: LayerKind = match kind {
@@ -164,9 +176,11 @@ impl Defaults {
                 let p = layer.float("dropout")?.unwrap_or(0.5);
                 let scaling = match layer.string("scaling")? {
                     None => Scaling::Train,
-                    Some(word) => {
-                        layer.choice("scaling", word, &[("train", Scaling::Train), ("eval", Scaling::Eval)])?
-                    }
+                    Some(word) => layer.choice(
+                        "scaling",
+                        word,
+                        &[("train", Scaling::Train), ("eval", Scaling::Eval)],
+                    )?,
                 };
                 Dropout { p, scaling }.into()
             }
@@ -174,8 +188,11 @@ impl Defaults {
             "elu" => Activation::Elu { alpha: layer.float_or("elu", 1.0)? }.into(),
             _ => {
                 let word = layer.must_string("batch-norm")?;
-                let base =
-                    layer.choice("batch-norm", word, &[("pytorch", BatchNorm::default()), ("course", BatchNorm::course())])?;
+                let base = layer.choice(
+                    "batch-norm",
+                    word,
+                    &[("pytorch", BatchNorm::default()), ("course", BatchNorm::course())],
+                )?;
                 BatchNorm {
                     eps: layer.float_or("eps", base.eps)?,
                     momentum: layer.float_or("momentum", base.momentum)?,

@@ -178,7 +178,8 @@ impl<'a> Reader<'a> {
     /// A text in both languages: `key.en`, `key.ja`.
     pub(super) fn text(&self, key: &str) -> Read<Option<Text>> {
         let Some(table) = self.table(key)? else { return Ok(None) };
-        let text = Text { en: table.must_string("en")?.trim().into(), ja: table.must_string("ja")?.trim().into() };
+        let text =
+            Text { en: table.must_string("en")?.trim().into(), ja: table.must_string("ja")?.trim().into() };
         table.finish()?;
         Ok(Some(text))
     }

@@ -100,8 +100,17 @@ fn share(at: &Reader<'_>, key: &str, default: f64) -> Read<f64> {
 
 fn updates(at: Reader<'_>) -> Read<Updates> {
     const NAMES: [&str; 11] = [
-        "sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw", "course-momentum",
-        "course-nesterov", "course-adagrad", "course-adam",
+        "sgd",
+        "momentum",
+        "nesterov",
+        "adagrad",
+        "rmsprop",
+        "adam",
+        "adamw",
+        "course-momentum",
+        "course-nesterov",
+        "course-adagrad",
+        "course-adam",
     ];
     let name = at.must_string("name")?;
     let lr = match at.float("lr")? {
