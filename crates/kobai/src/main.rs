@@ -1,2 +1,7 @@
-//! The `kobai` binary.
-fn main() {}
+//! The `kobai` binary: see `cli`.
+
+mod cli;
+
+fn main() -> std::process::ExitCode {
+    cli::main()
+}

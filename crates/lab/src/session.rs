@@ -349,8 +349,7 @@ impl Session {
     }
 
     fn write(&self, folder: &Folder, results: &Results) -> Result<(), StoreError> {
-        let toml = toml::to_string(&self.experiment.table).unwrap_or_default();
-        folder.write("experiment.toml", toml.as_bytes())?;
+        folder.write("experiment.toml", self.experiment.resolved().as_bytes())?;
         folder.write("environment.json", &pretty(&self.environment()))?;
         let mut plans = String::new();
         for (row, plan) in self.experiment.rows.iter().zip(&self.plans) {

@@ -184,6 +184,12 @@ impl Experiment {
         Ok(experiment)
     }
 
+    /// The resolved file.
+    #[must_use]
+    pub fn resolved(&self) -> String {
+        toml::to_string(&self.table).unwrap_or_default()
+    }
+
     /// Plans every row for inputs of a shape.
     ///
     /// # Errors

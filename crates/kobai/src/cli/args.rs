@@ -1,0 +1,290 @@
+//! The command line as data: every command and option with its help in both
+//! languages. Arguments are parsed by clap; what a person reads is ours.
+
+use clap::builder::PossibleValuesParser;
+use clap::{Arg, ArgAction, Command, value_parser};
+use kobai_engine::Lang;
+use kobai_kernels::Isa;
+
+const TEMPLATE_EN: &str = "{about}\n\nUsage: {usage}\n\n{all-args}{after-help}";
+const TEMPLATE_JA: &str = "{about}\n\n使い方: {usage}\n\n{all-args}{after-help}";
+
+/// The whole command line in one language.
+pub(super) fn command(lang: Lang) -> Command {
+    let t = |en: &'static str, ja: &'static str| lang.pick(en, ja);
+    let root =
+        base("kobai", t("a deep-learning trainer you can see through", "中が見える深層学習トレーナー"), lang)
+            .version(env!("CARGO_PKG_VERSION"))
+            .subcommand(lab(lang))
+            .subcommand(data(lang))
+            .subcommand(bench(lang))
+            .subcommand(
+                base(
+                    "env",
+                    t("show version, processor and threads", "バージョン・CPU・スレッド数を表示"),
+                    lang,
+                )
+                .arg(json(lang)),
+            )
+            .subcommand(
+                base(
+                    "completions",
+                    t("print a shell's completion script", "シェルの補完スクリプトを出力"),
+                    lang,
+                )
+                .arg(
+                    Arg::new("shell")
+                        .required(true)
+                        .value_name("SHELL")
+                        .value_parser(PossibleValuesParser::new([
+                            "bash",
+                            "elvish",
+                            "fish",
+                            "powershell",
+                            "zsh",
+                        ]))
+                        .help(t("the shell", "シェルの名前")),
+                ),
+            )
+            .arg(
+                Arg::new("version")
+                    .long("version")
+                    .short('V')
+                    .action(ArgAction::Version)
+                    .help(t("print the version", "バージョンを表示")),
+            );
+    root.after_help(t(
+        "\nexit codes: 0 ok, 1 failure, 2 usage, 3 data or network, 4 training diverged,\n            5 a claim does not hold (--strict), 130 interrupted, finished runs kept",
+        "\n終了コード: 0 成功、1 失敗、2 使い方の誤り、3 データ・通信、4 学習が発散、\n            5 主張が成り立たない（--strict）、130 中断（終わった実行は保存）",
+    ))
+}
+
+/// A command with the options that all have.
+fn base(name: &'static str, about: &'static str, lang: Lang) -> Command {
+    let t = |en: &'static str, ja: &'static str| lang.pick(en, ja);
+    Command::new(name)
+        .about(about)
+        .help_template(lang.pick(TEMPLATE_EN, TEMPLATE_JA))
+        .disable_help_flag(true)
+        .disable_help_subcommand(true)
+        .disable_version_flag(true)
+        .subcommand_help_heading(t("Commands", "コマンド"))
+        .subcommand_value_name(t("COMMAND", "コマンド"))
+        .next_help_heading(t("Options", "オプション"))
+        .arg(
+            Arg::new("help")
+                .long("help")
+                .short('h')
+                .global(true)
+                .action(ArgAction::Help)
+                .help(t("print help", "ヘルプを表示")),
+        )
+        .arg(
+            Arg::new("lang")
+                .long("lang")
+                .global(true)
+                .value_name("ja|en")
+                .value_parser(PossibleValuesParser::new(["ja", "en"]))
+                .hide_possible_values(true)
+                .help(t("language (from the locale by default)", "言語（既定はロケールから）")),
+        )
+        .arg(
+            Arg::new("color")
+                .long("color")
+                .global(true)
+                .value_name("WHEN")
+                .value_parser(PossibleValuesParser::new(["auto", "always", "never"]))
+                .hide_possible_values(true)
+                .help(t(
+                    "auto, always or never; NO_COLOR is obeyed",
+                    "auto・always・never（NO_COLOR に従う）",
+                )),
+        )
+}
+
+fn json(lang: Lang) -> Arg {
+    Arg::new("json")
+        .long("json")
+        .action(ArgAction::SetTrue)
+        .help(lang.pick("print one JSON document", "JSON を 1 つ出力"))
+}
+
+fn data_dir(lang: Lang) -> Arg {
+    Arg::new("data-dir")
+        .long("data-dir")
+        .value_name("DIR")
+        .value_parser(value_parser!(std::path::PathBuf))
+        .help(lang.pick(
+            "where data sets are (else KOBAI_DATA_DIR, then the user's data folder)",
+            "データの場所（既定は KOBAI_DATA_DIR、次にユーザーのデータフォルダー）",
+        ))
+}
+
+fn number(name: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).long(name).value_name("N").value_parser(value_parser!(u64).range(1..)).help(help)
+}
+
+fn isa(lang: Lang) -> Arg {
+    let names: Vec<&'static str> = Isa::available().into_iter().map(Isa::name).collect();
+    Arg::new("isa")
+        .long("isa")
+        .value_name("NAME")
+        .value_parser(PossibleValuesParser::new(names))
+        .help(lang.pick("instruction set (the widest by default)", "命令セット（既定は最も広いもの）"))
+}
+
+/// Options that change what an experiment is.
+fn changes(command: Command, lang: Lang) -> Command {
+    let t = |en: &'static str, ja: &'static str| lang.pick(en, ja);
+    command
+        .arg(
+            Arg::new("experiment").required(true).value_name("ID").help(t(
+                "an experiment, or the path of a .toml file",
+                "実験の名前、または .toml ファイルのパス",
+            )),
+        )
+        .arg(Arg::new("data").long("data").value_name("NAME|DIR").help(t(
+            "data set or folder: digits, mnist, … (`kobai data list`)",
+            "データ: digits、mnist など、またはフォルダー（`kobai data list`）",
+        )))
+        .arg(data_dir(lang))
+        .arg(number("seeds", t("number of seeds", "シードの数")))
+        .arg(
+            Arg::new("seed")
+                .long("seed")
+                .value_name("S")
+                .value_parser(value_parser!(u64))
+                .help(t("first seed (0 by default)", "最初のシード（既定は 0）")),
+        )
+        .arg(number("steps", t("training steps of each run", "1 回の学習のステップ数")))
+        .arg(Arg::new("as-published").long("as-published").action(ArgAction::SetTrue).help(t(
+            "run what was published, bugs included, and say what differs",
+            "公開されたとおり（誤りも含めて）実行し、違いを説明する",
+        )))
+        .arg(Arg::new("set").long("set").value_name("KEY=VALUE").action(ArgAction::Append).help(t(
+            "set a key of the file, such as optimizer.lr=0.5",
+            "ファイルのキーを変える。例: optimizer.lr=0.5",
+        )))
+}
+
+fn lab(lang: Lang) -> Command {
+    let t = |en: &'static str, ja: &'static str| lang.pick(en, ja);
+    let run = changes(base("run", t("train, and decide the claims", "学習し、主張を判定する"), lang), lang)
+        .arg(number(
+            "threads",
+            t(
+                "threads (all cores by default); never changes a number",
+                "スレッド数（既定は全コア）。結果の数値は変わらない",
+            ),
+        ))
+        .arg(isa(lang))
+        .arg(json(lang))
+        .arg(
+            Arg::new("out")
+                .long("out")
+                .value_name("DIR")
+                .value_parser(value_parser!(std::path::PathBuf))
+                .help(t("run folder (runs/ID-DATA by default)", "結果のフォルダー（既定は runs/ID-DATA）")),
+        )
+        .arg(
+            Arg::new("fresh")
+                .long("fresh")
+                .action(ArgAction::SetTrue)
+                .help(t("train again even what is there already", "既にある結果も使わずに学習し直す")),
+        )
+        .arg(
+            Arg::new("strict")
+                .long("strict")
+                .action(ArgAction::SetTrue)
+                .help(t("exit with 5 if a claim does not hold", "成り立たない主張があれば終了コード 5")),
+        )
+        .arg(Arg::new("no-observers").long("no-observers").action(ArgAction::SetTrue).help(t(
+            "record no gradients and activations; the numbers stay the same",
+            "勾配と活性を記録しない（数値は変わらない）",
+        )))
+        .arg(
+            Arg::new("no-progress")
+                .long("no-progress")
+                .action(ArgAction::SetTrue)
+                .help(t("show no progress", "進捗を表示しない")),
+        );
+    base("lab", t("experiments that end in a verdict", "判定で終わる実験"), lang)
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand(base("list", t("list the experiments", "実験の一覧"), lang).arg(json(lang)))
+        .subcommand(changes(
+            base(
+                "show",
+                t("show an experiment: rows, claims, plan, file", "実験の内容: 行・主張・計画・ファイル"),
+                lang,
+            )
+            .arg(
+                Arg::new("toml")
+                    .long("toml")
+                    .action(ArgAction::SetTrue)
+                    .help(t("print the resolved file", "解決済みのファイルを出力")),
+            )
+            .arg(json(lang)),
+            lang,
+        ))
+        .subcommand(run)
+}
+
+fn data(lang: Lang) -> Command {
+    let t = |en: &'static str, ja: &'static str| lang.pick(en, ja);
+    let name =
+        || Arg::new("name").required(true).value_name("NAME").help(t("a data set", "データセットの名前"));
+    base("data", t("data sets: what there is and where", "データセット: 種類と場所"), lang)
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand(
+            base("list", t("list the data sets", "データセットの一覧"), lang)
+                .arg(data_dir(lang))
+                .arg(json(lang)),
+        )
+        .subcommand(
+            base(
+                "show",
+                t("show a data set: source, licence, figures", "データセットの出典・ライセンス・数値"),
+                lang,
+            )
+            .arg(name())
+            .arg(data_dir(lang))
+            .arg(json(lang)),
+        )
+        .subcommand(
+            base(
+                "get",
+                t(
+                    "download a data set, with checksums and resume",
+                    "データセットをダウンロード（検査と再開つき）",
+                ),
+                lang,
+            )
+            .arg(name())
+            .arg(data_dir(lang))
+            .arg(Arg::new("offline").long("offline").action(ArgAction::SetTrue).help(t(
+                "use no network; say which files to put where",
+                "通信せず、どのファイルをどこに置くかを示す",
+            ))),
+        )
+        .subcommand(
+            base("verify", t("check files against their checksums", "ファイルをチェックサムで検査"), lang)
+                .arg(name())
+                .arg(data_dir(lang))
+                .arg(json(lang)),
+        )
+}
+
+fn bench(lang: Lang) -> Command {
+    let t = |en: &'static str, ja: &'static str| lang.pick(en, ja);
+    base("bench", t("time one training workload", "学習の速さを測る"), lang)
+        .arg(Arg::new("workload").required(true).value_name("W1|W2").help(t(
+            "W1: MLP 784-40-20-10; W2: MLP 784-[100]x6-10; batch 100, SGD",
+            "W1: MLP 784-40-20-10、W2: MLP 784-[100]x6-10、バッチ 100、SGD",
+        )))
+        .arg(number("threads", t("threads (1 by default)", "スレッド数（既定は 1）")))
+        .arg(number("steps", t("timed steps (2000 by default)", "測るステップ数（既定は 2000）")))
+        .arg(isa(lang))
+        .arg(json(lang))
+}
