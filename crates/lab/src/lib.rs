@@ -1,3 +1,4 @@
 //! Experiments, runs, claims and reports.
 
+pub mod chart;
 pub mod results;
