@@ -1,4 +1,5 @@
 //! Experiments, runs, claims and reports.
 
 pub mod chart;
+pub mod report;
 pub mod results;

@@ -52,11 +52,7 @@ impl Axis {
             let domain = extent(seen).unwrap_or([f64::NAN; 2]);
             Scale::new(self.kind, domain, places).nice(ticks)
         };
-        if zeros {
-            scale.with_zero(range[0] + (range[1] - range[0]).signum() * LANE / 2.0)
-        } else {
-            scale
-        }
+        if zeros { scale.with_zero(range[0] + (range[1] - range[0]).signum() * LANE / 2.0) } else { scale }
     }
 }
 

@@ -128,8 +128,7 @@ impl Scale {
     fn log_ticks(&self, count: usize) -> Vec<Tick> {
         let [lo, hi] = self.domain;
         #[allow(clippy::cast_possible_truncation)] // exponents of f64 are small
-        let (first, last) =
-            ((lo.log10() - 1e-6).ceil() as i32, (hi.log10() + 1e-6).floor() as i32);
+        let (first, last) = ((lo.log10() - 1e-6).ceil() as i32, (hi.log10() + 1e-6).floor() as i32);
         if last <= first {
             // Less than a decade holds at most one power: show the ends.
             return [lo, hi].iter().map(|v| Tick { value: *v, label: compact(*v, 2) }).collect();
@@ -202,15 +201,18 @@ mod tests {
     #[test]
     fn ticks_are_nice_and_inside() {
         let labels = |s: Scale, n| s.ticks(n).into_iter().map(|t| t.label).collect::<Vec<_>>();
-        assert_eq!(labels(Scale::new(Kind::Linear, [0.0, 1.0], [0.0, 100.0]), 5), [
-            "0", "0.2", "0.4", "0.6", "0.8", "1"
-        ]);
-        assert_eq!(labels(Scale::new(Kind::Linear, [0.0, 2000.0], [0.0, 100.0]), 4), [
-            "0", "500", "1000", "1500", "2000"
-        ]);
-        assert_eq!(labels(Scale::new(Kind::Log, [1e-3, 1.0], [0.0, 100.0]), 6), [
-            "10⁻³", "10⁻²", "10⁻¹", "10⁰"
-        ]);
+        assert_eq!(
+            labels(Scale::new(Kind::Linear, [0.0, 1.0], [0.0, 100.0]), 5),
+            ["0", "0.2", "0.4", "0.6", "0.8", "1"]
+        );
+        assert_eq!(
+            labels(Scale::new(Kind::Linear, [0.0, 2000.0], [0.0, 100.0]), 4),
+            ["0", "500", "1000", "1500", "2000"]
+        );
+        assert_eq!(
+            labels(Scale::new(Kind::Log, [1e-3, 1.0], [0.0, 100.0]), 6),
+            ["10⁻³", "10⁻²", "10⁻¹", "10⁰"]
+        );
         // Property: whatever the domain, ticks are finite, inside, increasing and not too many.
         let ends = [f64::NAN, f64::NEG_INFINITY, -3e7, -1.0, 0.0, 1e-300, 1e-9, 0.017, 1.0, 999.0, 1e12];
         for kind in [Kind::Linear, Kind::Log] {
