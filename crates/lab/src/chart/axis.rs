@@ -8,6 +8,8 @@ use super::svg::{Anchor, Svg};
 pub(super) const TICK: f64 = 11.0;
 /// Height of the lane for exact zeros below a logarithmic axis.
 const LANE: f64 = 16.0;
+/// Distance from that lane to the lowest value, so that their labels do not touch.
+const LANE_GAP: f64 = 7.0;
 
 /// One axis of a chart.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -44,7 +46,8 @@ impl Axis {
     pub(super) fn scale(&self, values: &[f64], range: [f64; 2], ticks: usize) -> Scale {
         let log = self.kind == Kind::Log;
         let zeros = log && values.contains(&0.0);
-        let places = if zeros { [range[0] + (range[1] - range[0]).signum() * LANE, range[1]] } else { range };
+        let up = (range[1] - range[0]).signum();
+        let places = if zeros { [range[0] + up * (LANE + LANE_GAP), range[1]] } else { range };
         let scale = if let Some(domain) = self.domain {
             Scale::new(self.kind, domain, places)
         } else {
@@ -52,7 +55,7 @@ impl Axis {
             let domain = extent(seen).unwrap_or([f64::NAN; 2]);
             Scale::new(self.kind, domain, places).nice(ticks)
         };
-        if zeros { scale.with_zero(range[0] + (range[1] - range[0]).signum() * LANE / 2.0) } else { scale }
+        if zeros { scale.with_zero(range[0] + up * LANE / 2.0) } else { scale }
     }
 }
 

@@ -52,7 +52,7 @@ impl Multiples {
         // The labels' room follows from the ticks, and those from the values alone.
         let room = label_room(&self.y.scale(&ys, [self.height, 0.0], up).ticks(up)).max(24.0);
         let gap = 18.0;
-        let wide = (self.width - room - 8.0 - gap * (columns - 1) as f64) / columns as f64;
+        let wide = (self.width - room - 18.0 - gap * (columns - 1) as f64) / columns as f64;
         let across = ticks_across(wide);
 
         let mut top = legend::draw(&mut svg, [0.0, 0.0], self.width, &self.legend);
@@ -82,7 +82,7 @@ impl Multiples {
             top += self.height + 36.0;
         }
         let title = fit(&self.x.title, 12.0, self.width);
-        svg.text("name", [self.width - 8.0, top + 16.0], Anchor::End, &title);
+        svg.text("name", [self.width - 18.0, top + 16.0], Anchor::End, &title);
         svg.finish(top + 22.0)
     }
 }
