@@ -3,3 +3,4 @@
 pub mod chart;
 pub mod report;
 pub mod results;
+pub mod terminal;

@@ -54,6 +54,8 @@ pub struct HistogramGrid {
 }
 
 const LABEL: f64 = 12.0;
+/// Bold text is wider than its size says.
+const HEAD: f64 = 13.5;
 const TALL: f64 = 44.0;
 const ROW: f64 = TALL + 38.0;
 
@@ -62,7 +64,7 @@ impl HistogramGrid {
     #[must_use]
     pub fn svg(&self) -> String {
         let mut svg = Svg::new(self.width, &self.title);
-        let names = widest(self.rows.iter().map(|r| r.0.as_str()), LABEL + 0.5).min(self.width * 0.25);
+        let names = widest(self.rows.iter().map(|r| r.0.as_str()), HEAD).min(self.width * 0.25);
         let left = names + 16.0;
         let columns = self.rows.iter().map(|r| r.1.len()).max().unwrap_or(0).max(1);
         let gap = 22.0;
@@ -73,7 +75,7 @@ impl HistogramGrid {
         for (row, (name, cells)) in self.rows.iter().enumerate() {
             let y = top + row as f64 * ROW;
             svg.group("row");
-            let label = fit(name, LABEL + 0.5, names);
+            let label = fit(name, HEAD, names);
             svg.text("head", [left - 14.0, y + 16.0 + TALL / 2.0], Anchor::End, &label);
             let edges = cells.iter().flat_map(|c| [&c.before, &c.after]).filter(|h| h.shares().is_some());
             let range = extent(edges.flat_map(|h| [h.low, h.high])).unwrap_or([0.0, 1.0]);

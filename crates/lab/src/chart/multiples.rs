@@ -4,7 +4,7 @@
 use super::axis::{Axis, Frame, draw_bottom, draw_left, label_room, ticks_across, ticks_up};
 use super::legend::{self, Ink};
 use super::line::{Mark, Series, all_x, all_y, draw_marks, draw_series};
-use super::measure::fit;
+use super::measure::{fit, text_width};
 use super::svg::{Anchor, Svg};
 
 /// One panel.
@@ -59,7 +59,9 @@ impl Multiples {
         if !self.legend.is_empty() {
             top += 6.0;
         }
-        svg.text("name", [0.0, top + 12.0], Anchor::Start, &fit(&self.y.title, 12.0, self.width));
+        let title = fit(&self.y.title, 12.0, self.width / 2.0);
+        svg.text("name", [0.0, top + 12.0], Anchor::Start, &title);
+        self.name_marks(&mut svg, [text_width(&title, 12.0) + 24.0, top + 12.0]);
         top += 22.0;
 
         for (row, panels) in self.panels.chunks(columns).enumerate() {
@@ -72,17 +74,29 @@ impl Multiples {
                 // The panel below this one carries the labels, if there is one.
                 let lowest = (row + 1) * columns + column >= self.panels.len();
                 svg.group("panel");
-                svg.text("head", [left, top + 12.0], Anchor::Start, &fit(&panel.title, 12.5, wide));
+                svg.text("head", [left, top + 12.0], Anchor::Start, &fit(&panel.title, 13.5, wide));
                 draw_left(&mut svg, frame, &y, column == 0);
                 draw_bottom(&mut svg, frame, &x, lowest);
-                draw_marks(&mut svg, frame, &y, &self.marks, column == 0 && row == 0);
+                draw_marks(&mut svg, frame, &y, &self.marks, false);
                 draw_series(&mut svg, &x, &y, &panel.series);
                 svg.end();
             }
             top += self.height + 36.0;
         }
-        let title = fit(&self.x.title, 12.0, self.width);
-        svg.text("name", [self.width - 18.0, top + 16.0], Anchor::End, &title);
+        // Below the last panel, which need not be the rightmost.
+        let last = (self.panels.len().max(1) - 1) % columns;
+        let right = room + last as f64 * (wide + gap) + wide;
+        svg.text("name", [right, top + 16.0], Anchor::End, &fit(&self.x.title, 12.0, right));
         svg.finish(top + 22.0)
+    }
+
+    /// Names of the marks, beside the title of the vertical axis.
+    fn name_marks(&self, svg: &mut Svg, [mut x, y]: [f64; 2]) {
+        for mark in self.marks.iter().filter(|m| !m.label.is_empty()) {
+            let label = fit(&mark.label, 12.0, self.width - x - 30.0);
+            svg.line("mark", [x, y - 4.0], [x + 22.0, y - 4.0]);
+            svg.text("name", [x + 28.0, y], Anchor::Start, &label);
+            x += 46.0 + text_width(&label, 12.0);
+        }
     }
 }

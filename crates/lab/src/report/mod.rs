@@ -35,7 +35,9 @@ pub fn html(results: &Results, lang: Lang) -> String {
     let page = page.and_then(|()| environment.get_template("page.html"));
     let page = page.and_then(|page| page.render(values(results, lang)));
     // The template is part of the program and has no fallible step that depends on results.
-    page.unwrap_or_else(|e| unreachable!("the report's template is wrong: {e:#}"))
+    let page = page.unwrap_or_else(|e| unreachable!("the report's template is wrong: {e:#}"));
+    // Control characters, such as a terminal's colours in a label, are no text.
+    page.chars().filter(|c| *c == '\n' || !c.is_control()).collect()
 }
 
 fn values(results: &Results, lang: Lang) -> Value {
@@ -52,7 +54,7 @@ fn values(results: &Results, lang: Lang) -> Value {
         .into_iter()
         .filter(|(_, n)| *n > 0)
         .map(|(v, n)| {
-            context! { mark => table::mark(v), word => table::word(v, lang), kind => table::kind(v), n }
+            context! { mark => table::mark(v), word => table::word_of(v, n, lang), kind => table::kind(v), n }
         })
         .collect();
     context! {

@@ -65,6 +65,15 @@ pub(crate) fn word(verdict: Verdict, lang: Lang) -> &'static str {
     }
 }
 
+/// The verdict in words after a number of claims, as in `3 do not hold`.
+pub(crate) fn word_of(verdict: Verdict, n: usize, lang: Lang) -> &'static str {
+    match (verdict, n) {
+        (Verdict::Holds, 2..) => lang.pick("hold", "成り立つ"),
+        (Verdict::DoesNotHold, 2..) => lang.pick("do not hold", "成り立たない"),
+        _ => word(verdict, lang),
+    }
+}
+
 /// The numbers that decide a claim, in one line.
 pub(crate) fn deciding_numbers(claim: &Claim, lang: Lang) -> String {
     let mean = number::compact(claim.mean, 4);
