@@ -123,7 +123,7 @@ fn every_part_is_there() {
     let page = html(&results(), Lang::En);
     assert_eq!(pictures(&page).len(), 6);
     for part in [
-        "0.955 (99 % interval 0.8786 to 1.031)",
+        "0.9550 (99 % interval 0.8786 to 1.0314)",
         "He + ReLU",
         "does not hold",
         "undecided",

@@ -76,11 +76,11 @@ pub(crate) fn word_of(verdict: Verdict, n: usize, lang: Lang) -> &'static str {
 
 /// The numbers that decide a claim, in one line.
 pub(crate) fn deciding_numbers(claim: &Claim, lang: Lang) -> String {
-    let mean = number::compact(claim.mean, 4);
+    let mean = decisive(claim.mean);
     let mut parts = vec![format!("{} = {mean}", claim.measure)];
     if let Some([low, high]) = claim.interval {
         let confidence = number::compact(claim.confidence * 100.0, 3);
-        let (low, high) = (number::compact(low, 4), number::compact(high, 4));
+        let (low, high) = (decisive(low), decisive(high));
         parts[0].push_str(&say!(
             lang,
             " ({confidence} % interval {low} to {high})",
@@ -88,11 +88,18 @@ pub(crate) fn deciding_numbers(claim: &Claim, lang: Lang) -> String {
         ));
     }
     parts.push(say!(lang, "condition: {}", "条件：{}", claim.condition));
-    parts.push(format!("n = {}", claim.n));
+    // The spaces do not break.
+    parts.push(format!("n\u{a0}=\u{a0}{}", claim.n));
     if let (Verdict::Undecided, Some(seeds)) = (claim.verdict, claim.seeds_needed) {
         parts.push(say!(lang, "about {seeds} seeds would decide", "約 {seeds} シードで決着する見込み"));
     }
     parts.join(lang.pick("; ", "、"))
+}
+
+/// A number as verdicts show it: four digits after the point where that says
+/// enough, as for accuracies.
+fn decisive(value: f64) -> String {
+    if (0.01..10.0).contains(&value.abs()) { number::fixed(value, 4) } else { number::compact(value, 3) }
 }
 
 /// How many claims have each verdict.

@@ -1,6 +1,7 @@
 //! The list of claims with their verdicts.
 
 use kobai_engine::Lang;
+use unicode_width::UnicodeWidthStr;
 
 use super::LEAST_WIDTH;
 use super::text::{Style, clean, paint, wrap};
@@ -16,7 +17,7 @@ pub fn verdicts(results: &Results, lang: Lang, width: usize, colour: bool) -> St
     for claim in &results.claims {
         let style = style(claim.verdict);
         let sign = paint(mark(claim.verdict), style, colour);
-        let sentence = format!("{} — {}", clean(claim.text.get(lang)), word(claim.verdict, lang));
+        let sentence = format!("{} — {}", word(claim.verdict, lang), clean(claim.text.get(lang)));
         for (i, line) in wrap(&sentence, width - 2).iter().enumerate() {
             let start = if i == 0 { format!("{sign} ") } else { "  ".to_string() };
             out += &format!("{start}{line}\n");
@@ -25,19 +26,20 @@ pub fn verdicts(results: &Results, lang: Lang, width: usize, colour: bool) -> St
             out += &format!("    {}\n", paint(&line, Style::Dim, colour));
         }
     }
-    let counts: Vec<String> = tally(results)
-        .into_iter()
-        .filter(|(_, n)| *n > 0)
-        .map(|(v, n)| {
-            let text = match lang {
-                Lang::En => format!("{} {n} {}", mark(v), word_of(v, n, lang)),
-                Lang::Ja => format!("{} {}：{n}", mark(v), word(v, lang)),
-            };
-            paint(&text, style(v), colour)
-        })
-        .collect();
-    if !counts.is_empty() {
-        out += &(counts.join("   ") + "\n");
+    // The counts stand side by side where they fit, otherwise below each other.
+    let counts = tally(results).map(|(v, n)| {
+        let text = match lang {
+            Lang::En => format!("{} {n} {}", mark(v), word_of(v, n, lang)),
+            Lang::Ja => format!("{} {}：{n}", mark(v), word(v, lang)),
+        };
+        (v, n, text)
+    });
+    let shown: Vec<_> = counts.iter().filter(|c| c.1 > 0).collect();
+    let wide: usize = shown.iter().map(|c| c.2.width() + 3).sum();
+    let between = if wide > width + 3 { "\n" } else { "   " };
+    let painted: Vec<String> = shown.iter().map(|c| paint(&c.2, style(c.0), colour)).collect();
+    if !painted.is_empty() {
+        out += &(painted.join(between) + "\n");
     }
     out
 }
