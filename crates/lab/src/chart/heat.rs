@@ -2,7 +2,8 @@
 //! glance. Small fades into the paper; exactly nothing has a sign of its own.
 
 use super::measure::{fit, text_width, widest};
-use super::number::{power, scientific};
+use super::number::scientific;
+use super::scale::{Kind, Scale, extent};
 use super::svg::{Anchor, Svg};
 
 /// Font size of labels.
@@ -73,7 +74,7 @@ impl Heat {
             Cell::Size(v) if v.is_finite() && *v > 0.0 => Some(v.log10()),
             _ => None,
         });
-        let Some([lo, hi]) = super::scale::extent(sizes) else { return [-3, 0] };
+        let Some([lo, hi]) = extent(sizes) else { return [-3, 0] };
         #[allow(clippy::cast_possible_truncation)] // exponents of f64 are small
         let (lo, hi) = ((lo + 1e-3).floor() as i32, (hi - 1e-3).ceil() as i32);
         [lo, hi.max(lo + 1)]
@@ -83,23 +84,18 @@ impl Heat {
     /// sign for zeros. Returns its height.
     fn draw_legend(&self, svg: &mut Svg, [low, high]: [i32; 2]) -> f64 {
         svg.text("name", [0.0, 14.0], Anchor::Start, &fit(&self.measure, LABEL, self.width));
-        let (bar, y) = (220.0, 22.0);
+        let (bar, y) = (240.0, 22.0);
         for step in 0..=10u32 {
             let x = f64::from(step) * bar / 11.0;
             svg.rect(&format!("h{step}"), [x, y, bar / 11.0 + 0.5, 10.0], "");
         }
         svg.rect("hole", [0.0, y, bar + 0.5, 10.0], "");
-        let wide = text_width(&power(low), 11.0).max(28.0);
-        let mut free = f64::NEG_INFINITY;
-        for e in low..=high {
-            let x = bar * f64::from(e - low) / f64::from(high - low);
-            // The ends are always named, between them what fits.
-            let fits = x - wide / 2.0 >= free && (e == high || e == low || x + wide * 1.5 <= bar);
-            if fits {
-                let anchor = if e == low { Anchor::Start } else { Anchor::Middle };
-                svg.text("tick", [x, y + 24.0], anchor, &power(e));
-                free = x + if e == low { wide } else { wide / 2.0 } + 4.0;
-            }
+        let scale = Scale::new(Kind::Log, [low, high].map(|e| 10f64.powi(e)), [0.0, bar]);
+        for tick in scale.ticks(5) {
+            let x = scale.at(tick.value).unwrap_or(0.0);
+            // The first label begins where the bar does.
+            let anchor = if x < 16.0 { Anchor::Start } else { Anchor::Middle };
+            svg.text("tick", [x, y + 24.0], anchor, &tick.label);
         }
         let zeros = self.cells.iter().flatten().any(|c| *c == Cell::Zero);
         if zeros {
@@ -145,7 +141,7 @@ fn draw_cell(svg: &mut Svg, cell: Cell, place: [f64; 4], [low, high]: [i32; 2], 
     svg.rect(&class, place, &format!("{name}: {number}"));
     if wide >= NUMBERED || (cell == Cell::Zero && wide >= 10.0) {
         // Dark fields take the paper's colour.
-        let deep = matches!(class.as_str(), "h7" | "h8" | "h9" | "h10");
+        let deep = matches!(class.as_str(), "h8" | "h9" | "h10");
         let class = if deep { "num on-deep" } else { "num" };
         svg.text(class, [x + wide / 2.0, y + tall / 2.0 + 4.0], Anchor::Middle, &number);
     }

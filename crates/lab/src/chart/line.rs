@@ -129,12 +129,15 @@ pub(super) fn draw_series(svg: &mut Svg, x: &Scale, y: &Scale, series: &[Series]
             }
         }
     }
-    for s in series {
+    for (i, s) in series.iter().enumerate() {
         let class = s.ink.class();
         let last = s.points.iter().rev().find(|p| p.y.is_finite());
         let tip = last.map_or_else(|| s.label.clone(), |p| format!("{}: {}", s.label, compact(p.y, 4)));
         let mut line = Path::default();
-        for run in runs(s, |p| Some([x.at(p.x)?, y.at(p.y)?])) {
+        // Lines in the zero lane lie beside each other, so that each is seen.
+        let beside = (i as f64 - (series.len() - 1) as f64 / 2.0) * (10.0 / series.len() as f64).min(3.0);
+        let shift = |v: f64| if v == 0.0 && y.zero().is_some() { beside } else { 0.0 };
+        for run in runs(s, |p| Some([x.at(p.x)?, y.at(p.y)? + shift(p.y)])) {
             if run.len() == 1 {
                 svg.circle(&format!("d {class}"), run[0], 2.5, &tip);
                 continue;
@@ -200,7 +203,9 @@ pub(super) fn draw_end_labels(
         lead.move_to([end[0] + 3.0, end[1]]);
         lead.line_to([frame.right + 6.0, end[1]]);
         lead.line_to([frame.right + 15.0, place]);
-        svg.path("lead", &lead, "");
+        // A line that ends early is not drawn on by its lead.
+        let class = if end[0] < frame.right - 8.0 { "mark" } else { "lead" };
+        svg.path(class, &lead, "");
         svg.circle(&format!("d {}", s.ink.class()), *end, 3.0, "");
         svg.text("label", [frame.right + 18.0, place + 4.0], Anchor::Start, &fit(&s.label, LABEL, room));
     }

@@ -51,7 +51,7 @@ impl Multiples {
 
         // The labels' room follows from the ticks, and those from the values alone.
         let room = label_room(&self.y.scale(&ys, [self.height, 0.0], up).ticks(up)).max(24.0);
-        let gap = 18.0;
+        let gap = 30.0;
         let wide = (self.width - room - 18.0 - gap * (columns - 1) as f64) / columns as f64;
         let across = ticks_across(wide);
 

@@ -86,7 +86,7 @@ impl Strip {
                 _ => draw_diamond(svg, [x, 10.0], ""),
             }
             let name = fit(name, LABEL, self.width / 3.0);
-            let text = x + if i == 1 { 22.0 } else { 12.0 };
+            let text = x + [12.0, 22.0, 15.0][i];
             svg.text("name", [text, 14.0], Anchor::Start, &name);
             x = text + text_width(&name, LABEL) + 22.0;
         }
@@ -101,6 +101,11 @@ fn draw_row(svg: &mut Svg, row: &StripRow, x: &Scale, frame: Frame, y: f64, name
     if !row.warning.is_empty() {
         svg.text("small", [names + 4.0, y + 11.0], Anchor::End, &fit(&row.warning, 10.0, names));
     }
+    if let Some(published) = row.published
+        && let Some(at) = x.at(published)
+    {
+        draw_diamond(svg, [at, y], &compact(published, 4));
+    }
     for (i, value) in row.values.iter().enumerate() {
         let Some(at) = x.at(*value) else { continue };
         // Neighbouring seeds take turns, so that equal values stay countable.
@@ -111,11 +116,6 @@ fn draw_row(svg: &mut Svg, row: &StripRow, x: &Scale, frame: Frame, y: f64, name
         && let (Some(at), Some(a), Some(b)) = (x.at(mean), x.at(mean - half), x.at(mean + half))
     {
         draw_mean(svg, [at, y], [a, b]);
-    }
-    if let Some(published) = row.published
-        && let Some(at) = x.at(published)
-    {
-        draw_diamond(svg, [at, y], &compact(published, 4));
     }
     svg.text("num", [frame.right + 18.0, y + 4.0], Anchor::Start, &fit(&row.note, LABEL, notes));
     svg.end();
@@ -128,8 +128,8 @@ fn draw_mean(svg: &mut Svg, [x, y]: [f64; 2], [from, to]: [f64; 2]) {
 
 fn draw_diamond(svg: &mut Svg, [x, y]: [f64; 2], tip: &str) {
     let mut diamond = Path::default();
-    diamond.move_to([x, y - 6.0]);
-    for corner in [[x + 6.0, y], [x, y + 6.0], [x - 6.0, y]] {
+    diamond.move_to([x, y - 9.0]);
+    for corner in [[x + 9.0, y], [x, y + 9.0], [x - 9.0, y]] {
         diamond.line_to(corner);
     }
     diamond.close();
