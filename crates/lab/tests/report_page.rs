@@ -4,6 +4,9 @@ mod report_fixture;
 
 use kobai_engine::Lang;
 use kobai_lab::chart::measure::text_width;
+use kobai_lab::chart::{
+    Axis, Bar, Bars, Heat, HistogramGrid, Ink, LineChart, Mark, Multiples, Point, Series, Strip,
+};
 use kobai_lab::report::html;
 use report_fixture::*;
 
@@ -161,6 +164,53 @@ fn the_checkers_reject_what_is_wrong() {
     );
     assert!(unbalanced("<!doctype html><html><p><b></p></html>").is_some());
     assert_eq!(unbalanced("<!doctype html><html><meta charset=\"a\"><p>a<br>b</p></html>"), None);
+}
+
+#[test]
+fn charts_that_the_report_does_not_draw_are_sound() {
+    let bar = |label: &str, value| Bar { label: label.into(), value };
+    for axis in [Axis::linear("ms"), Axis::log("ms")] {
+        let bars = vec![
+            bar("conv", 3.2),
+            bar("畳み込み層の長い名前", 1200.0),
+            bar("none", 0.0),
+            bar("lost", f64::NAN),
+        ];
+        let chart = Bars { title: "time".into(), axis, bars, width: 500.0 };
+        assert_eq!(faults(&chart.svg()), Vec::<String>::new());
+    }
+    // Too many lines to name at their ends: a legend.
+    let series = (0..25).map(|i| Series {
+        label: format!("series {i} 系列"),
+        ink: Ink::Series(i),
+        points: (0..9).map(|x| Point { x: f64::from(x), y: (i * 7 % 11) as f64, band: None }).collect(),
+    });
+    let (x, y) = (Axis::linear("step"), Axis::log("loss"));
+    let marks = vec![Mark { value: 1.0, label: "chance".into() }];
+    let series = series.collect();
+    let chart = LineChart { title: "lines".into(), x, y, series, marks, width: 640.0, height: 200.0 };
+    assert_eq!(faults(&chart.svg()), Vec::<String>::new());
+    // Nothing at all can be drawn, too.
+    let empty = Multiples {
+        title: "nothing".into(),
+        x: Axis::default(),
+        y: Axis::log(""),
+        panels: vec![],
+        legend: vec![],
+        marks: vec![],
+        columns: 0,
+        width: 300.0,
+        height: 80.0,
+    };
+    for svg in [
+        empty.svg(),
+        Heat { title: "nothing".into(), width: 300.0, ..Heat::default() }.svg(),
+        HistogramGrid { title: "nothing".into(), width: 300.0, ..HistogramGrid::default() }.svg(),
+        Strip { title: "nothing".into(), width: 300.0, ..Strip::default() }.svg(),
+        Bars { title: "nothing".into(), width: 300.0, ..Bars::default() }.svg(),
+    ] {
+        assert_eq!(faults(&svg), Vec::<String>::new());
+    }
 }
 
 /// Not a check: writes the pages for looking at them.

@@ -111,7 +111,7 @@ impl Heat {
     fn draw_columns(&self, svg: &mut Svg, left: f64, top: f64, wide: f64) {
         let mut free = f64::NEG_INFINITY;
         for (column, name) in self.columns.iter().enumerate() {
-            let name = fit(name, LABEL, wide.max(64.0));
+            let name = fit(name, LABEL, wide.max(110.0));
             let half = text_width(&name, LABEL) / 2.0;
             let middle = left + (column as f64 + 0.5) * wide;
             let x = middle.min(self.width - half);

@@ -108,7 +108,7 @@ fn draw_cell(svg: &mut Svg, cell: &HistogramCell, [left, top]: [f64; 2], wide: f
     svg.line("axis", [left, base], [left + wide, base]);
 
     let x = Scale::new(Kind::Linear, range, [left, left + wide]);
-    let highest = |h: &Histogram| h.shares().and_then(|s| extent(s)).map_or(0.0, |e| e[1]);
+    let highest = |h: &Histogram| h.shares().and_then(extent).map_or(0.0, |e| e[1]);
     // A bin of another width has another share: compare shares per width.
     let width = |h: &Histogram| ((h.high - h.low) / h.counts.len().max(1) as f64).max(f64::MIN_POSITIVE);
     let density = [&cell.before, &cell.after].map(|h| highest(h) / width(h));

@@ -233,13 +233,13 @@ fn by_layer(
     Some(chart.svg())
 }
 
-/// The published figure of a row in words, with its origin's spread.
+/// The published figure of a row in words, with its spread.
 pub(super) fn published(row: &Row) -> Option<String> {
     let p = row.published.as_ref()?;
     Some(format!("{} ± {}", number::fixed(p.mean, 4), number::fixed(p.sd, 4)))
 }
 
-/// The ratio of the smallest to the largest layer's gradient of a row.
+/// The first layer's gradient over the last layer's, of a row.
 pub(super) fn reach(row: &Row) -> Option<f64> {
     let names = layers(row);
     let (first, last) = (names.first()?, names.last()?);

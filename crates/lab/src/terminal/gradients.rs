@@ -111,7 +111,7 @@ fn blocks(share: f64, width: usize) -> String {
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // 0 to the width
     let eighths = ((share.clamp(0.0, 1.0) * width as f64 * 8.0).round() as usize).max(1);
     let mut bar = "█".repeat(eighths / 8);
-    if eighths % 8 > 0 {
+    if !eighths.is_multiple_of(8) {
         bar.push(EIGHTHS[eighths % 8 - 1]);
     }
     bar

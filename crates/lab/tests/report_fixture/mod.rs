@@ -99,7 +99,6 @@ const NETS: [Net; 7] = [
 ];
 
 fn run(n: usize, net: &Net, seed: usize) -> Run {
-    let steps = 2000u64;
     let test = net.goal.0 + net.goal.1 * 1.4 * noise(n, seed, 0);
     let curve = (0..21u64).map(|i| {
         let t = i as f64 / 20.0;
@@ -177,23 +176,10 @@ fn run(n: usize, net: &Net, seed: usize) -> Run {
         measures: BTreeMap::new(),
         weights_sha256: format!("{:064x}", (n * 100 + seed) as u128 * 0x1234_5678_9abc_def0_1234_5678),
     }
-    .trimmed(steps)
-}
-
-trait Trimmed {
-    fn trimmed(self, steps: u64) -> Self;
-}
-
-impl Trimmed for Run {
-    /// Points after the last step do not exist.
-    fn trimmed(mut self, steps: u64) -> Self {
-        self.curve.retain(|p| p.step <= steps);
-        self
-    }
 }
 
 /// The seven networks of the course, eight seeds each.
-pub fn results() -> Results {
+pub(crate) fn results() -> Results {
     let rows = NETS.iter().enumerate().map(|(n, net)| Row {
         id: net.id.into(),
         label: text(net.en, net.ja),
@@ -289,7 +275,7 @@ pub fn results() -> Results {
 }
 
 /// Observers off: neither gradients nor activations.
-pub fn without_observers() -> Results {
+pub(crate) fn without_observers() -> Results {
     let mut r = results();
     for run in r.rows.iter_mut().flat_map(|row| &mut row.runs) {
         run.flow.clear();
@@ -299,7 +285,7 @@ pub fn without_observers() -> Results {
 }
 
 /// One row, one seed, nothing published.
-pub fn smallest() -> Results {
+pub(crate) fn smallest() -> Results {
     let mut r = results();
     r.rows = vec![r.rows.remove(5)];
     r.rows[0].runs.truncate(1);
@@ -311,7 +297,7 @@ pub fn smallest() -> Results {
 }
 
 /// Diverged runs, with NaN and infinities wherever a number may be.
-pub fn diverged() -> Results {
+pub(crate) fn diverged() -> Results {
     let mut r = results();
     let all = r.rows[5].runs.len();
     for (i, run) in r.rows[5].runs.iter_mut().enumerate().take(3) {
@@ -341,7 +327,7 @@ fn spoil(run: &mut Run, step: u64) {
 }
 
 /// Fifty rows of forty layers with long labels.
-pub fn large() -> Results {
+pub(crate) fn large() -> Results {
     let base = results();
     let mut r = base.clone();
     r.rows = (0..50)
@@ -382,7 +368,7 @@ pub fn large() -> Results {
 }
 
 /// Every text is an attack.
-pub fn hostile() -> Results {
+pub(crate) fn hostile() -> Results {
     let mut r = results();
     let bad = "</title></svg><script>alert('x')</script>\"&\u{1b}[31m";
     let t = text(bad, bad);
@@ -408,7 +394,7 @@ pub fn hostile() -> Results {
 }
 
 /// Every case, with its name.
-pub fn all() -> Vec<(&'static str, Results)> {
+pub(crate) fn all() -> Vec<(&'static str, Results)> {
     vec![
         ("results", results()),
         ("without_observers", without_observers()),
