@@ -7,7 +7,7 @@
 //! where it is false, it *does not hold*; otherwise it is *undecided*, which is
 //! an honest answer, and the number of seeds that would decide is estimated.
 
-use crate::results::{Claim, Row, Text, Verdict};
+use crate::results::{Claim, Condition, Row, Text, Verdict};
 use crate::stats::{Summary, student_quantile};
 use kobai_engine::layers::Activation;
 
@@ -33,17 +33,6 @@ pub struct ClaimSpec {
     pub fails: Option<Text>,
 }
 
-/// What is claimed of a measure.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Condition {
-    /// It is below this value.
-    Below(f64),
-    /// It is above this value.
-    Above(f64),
-    /// It is exactly this value for every seed.
-    Equals(f64),
-}
-
 impl Condition {
     fn threshold(self) -> f64 {
         match self {
@@ -56,14 +45,6 @@ impl Condition {
             Condition::Below(x) => value < x,
             Condition::Above(x) => value > x,
             Condition::Equals(x) => value == x,
-        }
-    }
-
-    fn words(self) -> String {
-        match self {
-            Condition::Below(x) => format!("below {x}"),
-            Condition::Above(x) => format!("above {x}"),
-            Condition::Equals(x) => format!("equals {x}"),
         }
     }
 }
@@ -142,7 +123,7 @@ impl ClaimSpec {
             verdict,
             because: self.because(verdict, finite, is_computed, seeds_needed),
             measure: self.measure.clone(),
-            condition: self.condition.words(),
+            condition: self.condition,
             n: values.len(),
             mean: if finite { summary.mean } else { 0.0 },
             interval: if finite && !is_computed { summary.interval } else { None },
@@ -225,8 +206,8 @@ fn seeds_needed(summary: &Summary, threshold: f64) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::{ClaimSpec, Condition};
-    use crate::results::{Outcome, Row, Run, Text, Verdict};
+    use super::ClaimSpec;
+    use crate::results::{Condition, Outcome, Row, Run, Text, Verdict};
 
     fn row(id: &str, values: &[f64]) -> Row {
         let runs = values.iter().zip(0..).map(|(v, seed)| Run {

@@ -6,13 +6,16 @@
 //! | [`runner`] | runs side by side |
 //! | [`claims`], [`stats`] | verdicts over seeds |
 //! | [`results`] | what runs leave behind |
-//! | [`store`] | run folders |
 //! | [`session`] | one `kobai lab run`, from request to results |
+//! | [`store`] | run folders |
+//! | [`report`], [`chart`], [`terminal`] | pages, pictures, tables |
 //! | [`bench`] | timing of workloads |
 
 pub mod bench;
+pub mod chart;
 pub mod claims;
 pub mod experiment;
+pub mod report;
 pub mod results;
 pub mod runner;
 pub mod session;

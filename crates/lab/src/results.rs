@@ -4,7 +4,7 @@
 //! folder and hold everything that the report draws, so a report can be made
 //! again without training.
 
-use kobai_engine::Lang;
+use kobai_engine::{Lang, say};
 use serde::{Deserialize, Serialize};
 
 /// A text in both languages.
@@ -192,14 +192,40 @@ pub struct ActivationStats {
 
 /// What was decided about a claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// The runs support it.
+    #[serde(rename = "holds")]
     Holds,
     /// The runs contradict it.
+    #[serde(rename = "does not hold")]
     DoesNotHold,
     /// The runs do not decide.
+    #[serde(rename = "undecided")]
     Undecided,
+}
+
+/// What is claimed of a measure.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Condition {
+    /// It is below this value.
+    Below(f64),
+    /// It is above this value.
+    Above(f64),
+    /// It is exactly this value for every seed.
+    Equals(f64),
+}
+
+impl Condition {
+    /// The condition in words, such as `below 0.01`.
+    #[must_use]
+    pub fn words(self, lang: Lang) -> String {
+        match self {
+            Condition::Below(x) => say!(lang, "below {x}", "{x} 未満"),
+            Condition::Above(x) => say!(lang, "above {x}", "{x} 超"),
+            Condition::Equals(x) => say!(lang, "equal to {x}", "{x} に等しい"),
+        }
+    }
 }
 
 /// A claim and its verdict.
@@ -217,8 +243,8 @@ pub struct Claim {
     pub because: Text,
     /// What was measured, such as `gauss_sigmoid.gradient_ratio`.
     pub measure: String,
-    /// The condition, such as `below 0.01`.
-    pub condition: String,
+    /// What is claimed of it.
+    pub condition: Condition,
     /// The measure of every seed (one value if it is computed).
     pub values: Vec<f64>,
     /// Mean over seeds.

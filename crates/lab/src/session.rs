@@ -42,6 +42,8 @@ pub struct Request {
     pub observe: bool,
     /// Whether records of earlier runs are ignored.
     pub fresh: bool,
+    /// Language of the report.
+    pub lang: Lang,
 }
 
 /// What came out.
@@ -55,7 +57,7 @@ pub struct Completed {
     pub reused: usize,
     /// Runs that diverged although their row does not allow it: row, seed, step.
     pub diverged: Vec<(String, u64, u64)>,
-    /// Files that could not be written after the runs.
+    /// A file that could not be written after the runs.
     pub unwritten: Option<StoreError>,
 }
 
@@ -358,7 +360,8 @@ impl Session {
         folder.write("plan.txt", plans.as_bytes())?;
         folder.write("metrics.csv", metrics(&results.rows).as_bytes())?;
         folder.write("events.jsonl", events(&results.rows).as_bytes())?;
-        folder.write("results.json", &pretty(&document(results)))
+        folder.write("results.json", &pretty(&document(results)))?;
+        folder.write("report.html", crate::report::html(results, self.request.lang).as_bytes())
     }
 
     fn environment(&self) -> Value {

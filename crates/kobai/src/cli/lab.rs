@@ -79,7 +79,7 @@ fn list(json: bool, lang: Lang) -> Result<u8, Failure> {
     print(&text)
 }
 
-fn request(m: &ArgMatches, isa: Isa) -> Request {
+fn request(m: &ArgMatches, isa: Isa, lang: Lang) -> Request {
     let text = |key| m.get_one::<String>(key).cloned();
     let pairs = m.get_many::<String>("set").into_iter().flatten();
     Request {
@@ -99,12 +99,13 @@ fn request(m: &ArgMatches, isa: Isa) -> Request {
             .collect(),
         observe: true,
         fresh: false,
+        lang,
     }
 }
 
 /// Rows, claims, networks and the resolved file.
 fn show(m: &ArgMatches, lang: Lang) -> Result<u8, Failure> {
-    let session = Session::prepare(request(m, Isa::best())).map_err(|e| Failure::session(&e, lang))?;
+    let session = Session::prepare(request(m, Isa::best(), lang)).map_err(|e| Failure::session(&e, lang))?;
     let e = session.experiment();
     if m.get_flag("toml") {
         return print(&e.resolved());
@@ -172,7 +173,7 @@ fn train(m: &ArgMatches, terminal: &Terminal) -> Result<u8, Failure> {
         out: m.get_one::<PathBuf>("out").cloned(),
         observe: !m.get_flag("no-observers"),
         fresh: m.get_flag("fresh"),
-        ..request(m, isa)
+        ..request(m, isa, lang)
     };
     let session = Session::prepare(request).map_err(|e| Failure::session(&e, lang))?;
     let stop = Arc::new(AtomicBool::new(false));
@@ -225,11 +226,11 @@ fn describe(session: &Session, completed: &Completed, terminal: &Terminal) -> St
         );
     }
     for note in &results.notes {
-        let _ = writeln!(text, "\n{}", kobai_lab::terminal::wrap(note.get(lang), terminal.width, 0));
+        let _ = writeln!(text, "\n{}", kobai_lab::terminal::wrapped(note.get(lang), terminal.width));
     }
     let (width, color) = (terminal.width, terminal.color);
     let _ = writeln!(text, "\n{}", kobai_lab::terminal::table(results, lang, width, color));
-    let picture = kobai_lab::terminal::gradient_picture(results, lang, width, color);
+    let picture = kobai_lab::terminal::gradients(results, lang, width, color);
     if !picture.is_empty() {
         let _ = writeln!(text, "{picture}");
     }

@@ -10,8 +10,8 @@ mod model;
 mod reader;
 mod training;
 
-use crate::claims::{ClaimSpec, Condition};
-use crate::results::{Published, Text};
+use crate::claims::ClaimSpec;
+use crate::results::{Condition, Published, Text};
 use kobai_engine::text::nearest;
 use kobai_engine::{Plan, PlanOptions, Shape};
 use reader::{Read, Reader, Source};
