@@ -20,7 +20,8 @@ fn bytes(n: usize) -> Dataset {
 fn values(n: usize) -> Dataset {
     let inputs = (0..n).map(|i| i as f32 * 0.5).collect();
     let data = (0..n * 2).map(|i| -(i as f32)).collect();
-    Dataset::new("curve", Shape::from([1]), 0, Inputs::F32(inputs), Targets::Values { width: 2, data }).unwrap()
+    Dataset::new("curve", Shape::from([1]), 0, Inputs::F32(inputs), Targets::Values { width: 2, data })
+        .unwrap()
 }
 
 fn wrong(shape: Shape, classes: usize, inputs: Inputs, targets: Targets) -> DatasetProblem {

@@ -101,31 +101,41 @@ pub trait Explain {
 }
 
 /// The word among `known` that is closest to `word`, if any is close enough to
-/// be a likely slip: at most a third of its letters differ (Levenshtein).
+/// be a likely slip: at most a third of its letters differ. Among
+/// equally close ones, the one that begins like `word`.
 #[must_use]
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     known
         .into_iter()
         .map(|k| (distance(word, k), k))
         .filter(|(d, k)| *d <= (k.chars().count().max(word.chars().count()) / 3).max(1))
-        .min_by_key(|(d, _)| *d)
+        .min_by_key(|(d, k)| {
+            (*d, std::cmp::Reverse(word.chars().zip(k.chars()).take_while(|(a, b)| a == b).count()))
+        })
         .map(|(_, k)| k)
 }
 
-/// Levenshtein distance in characters.
+/// Insertions, deletions, substitutions and swaps of neighbours that turn one
+/// word into the other (optimal string alignment).
 fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, ca) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, cb) in b.iter().enumerate() {
-            let cost = if ca == *cb { diagonal } else { diagonal + 1 };
-            diagonal = row[j + 1];
-            row[j + 1] = cost.min(row[j] + 1).min(diagonal + 1);
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let mut table = vec![vec![0; b.len() + 1]; a.len() + 1];
+    for i in 0..=a.len() {
+        for j in 0..=b.len() {
+            table[i][j] = if i == 0 || j == 0 {
+                i + j
+            } else {
+                let substitute = table[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
+                let swap = if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                    table[i - 2][j - 2] + 1
+                } else {
+                    usize::MAX
+                };
+                substitute.min(swap).min(table[i - 1][j] + 1).min(table[i][j - 1] + 1)
+            };
         }
     }
-    row[b.len()]
+    table[a.len()][b.len()]
 }
 
 #[cfg(test)]
@@ -135,9 +145,11 @@ mod tests {
     #[test]
     fn nearest_word() {
         assert_eq!(distance("kitten", "sitting"), 3);
+        assert_eq!(distance("stpes", "steps"), 1);
         assert_eq!(nearest("lerning_rate", ["steps", "learning_rate"]), Some("learning_rate"));
         assert_eq!(nearest("vanishing-gradients", ["vanishing-gradient"]), Some("vanishing-gradient"));
         assert_eq!(nearest("xyz", ["steps", "batch"]), None);
+        assert_eq!(nearest("ini", ["in", "init"]), Some("init"));
     }
 
     #[test]

@@ -7,13 +7,14 @@
 //! | [`claims`], [`stats`] | verdicts over seeds |
 //! | [`results`] | what runs leave behind |
 //! | [`session`] | one `kobai lab run`, from request to results |
-//! | [`store`] | run folders |
+//! | [`store`], [`documents`] | run folders and their files |
 //! | [`report`], [`chart`], [`terminal`] | pages, pictures, tables |
 //! | [`bench`] | timing of workloads |
 
 pub mod bench;
 pub mod chart;
 pub mod claims;
+pub mod documents;
 pub mod experiment;
 pub mod report;
 pub mod results;

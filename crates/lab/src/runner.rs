@@ -210,7 +210,8 @@ impl Work<'_> {
             train: !training.is_frozen(&p.name),
             decay: p.spec.decay,
         });
-        let mut sampler = Sampler::new(training.sampling, job.seed, train.len());
+        let sampler = Sampler::new(training.sampling, train.len(), training.batch)
+            .expect("checked when the session was prepared");
         let mut indices = vec![0u32; training.batch];
         let (mut labels, mut test_labels) = (Batch::new(train, training.batch), Batch::new(test, EVAL_BATCH));
         let order: Vec<u32> = (0..test.len() as u32).collect();
@@ -222,7 +223,7 @@ impl Work<'_> {
             if self.stop.load(Ordering::Relaxed) {
                 return None;
             }
-            sampler.indices(step, &mut indices);
+            sampler.indices(job.seed, step, &mut indices);
             let n = indices.len();
             train.gather(&indices, exec.train_input(n));
             labels.gather(train, &indices);

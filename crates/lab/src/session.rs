@@ -1,10 +1,11 @@
 //! One `kobai lab run`: from a request to results on disk.
 
+use crate::documents;
 use crate::experiment::{Changes, Experiment, ExperimentError};
-use crate::results::{ActivationPoint, FlowPoint, Outcome, Results, Row, Run, Text};
+use crate::results::{Outcome, Results, Row, Run, Text};
 use crate::runner::{self, EVAL_BATCH, Job, Progress, RunOptions};
 use crate::store::{self, Folder, StoreError};
-use kobai_data::{DataError, Locations, Split, registry};
+use kobai_data::{DataError, Locations, Sampler, Split, registry};
 use kobai_engine::{Explain, Explanation, Lang, Plan, PlanOptions, say};
 use kobai_kernels::Isa;
 use serde_json::{Value, json};
@@ -175,6 +176,10 @@ impl Session {
         if let Some(n) = experiment.train_examples {
             split.train = split.train.prefix(n)?;
         }
+        for row in &experiment.rows {
+            // The runner's samplers cannot fail after this.
+            Sampler::new(row.training.sampling, split.train.len(), row.training.batch)?;
+        }
         let rows: Vec<String> = experiment.rows.iter().map(|r| r.id.clone()).collect();
         for claim in &experiment.claims {
             if let Some(row) = claim.unknown_rows(&rows).into_iter().next() {
@@ -222,7 +227,7 @@ impl Session {
     pub fn data_line(&self) -> Text {
         let (train, test) = (self.split.train.len(), self.split.test.len());
         let (name, shape) = (self.split.train.name(), self.split.train.shape());
-        let source = registry::attribution(&self.data);
+        let source = registry::set(&self.data).ok().map(|set| set.attribution);
         let line = |lang: Lang| {
             let source = source.as_ref().map_or(String::new(), |s| format!("; {s}"));
             say!(
@@ -352,15 +357,15 @@ impl Session {
 
     fn write(&self, folder: &Folder, results: &Results) -> Result<(), StoreError> {
         folder.write("experiment.toml", self.experiment.resolved().as_bytes())?;
-        folder.write("environment.json", &pretty(&self.environment()))?;
+        folder.write("environment.json", &documents::pretty(&self.environment()))?;
         let mut plans = String::new();
         for (row, plan) in self.experiment.rows.iter().zip(&self.plans) {
             let _ = writeln!(plans, "[{}]\n{}", row.id, plan.table(Lang::En));
         }
         folder.write("plan.txt", plans.as_bytes())?;
-        folder.write("metrics.csv", metrics(&results.rows).as_bytes())?;
-        folder.write("events.jsonl", events(&results.rows).as_bytes())?;
-        folder.write("results.json", &pretty(&document(results)))?;
+        folder.write("metrics.csv", documents::metrics(&results.rows).as_bytes())?;
+        folder.write("events.jsonl", documents::events(&results.rows).as_bytes())?;
+        folder.write("results.json", &documents::pretty(&documents::results(results)))?;
         folder.write("report.html", crate::report::html(results, self.request.lang).as_bytes())
     }
 
@@ -378,92 +383,4 @@ impl Session {
             "command": self.command(),
         })
     }
-}
-
-fn pretty(value: &Value) -> Vec<u8> {
-    let mut text = serde_json::to_vec_pretty(value).expect("values serialise");
-    text.push(b'\n');
-    text
-}
-
-/// The document of `--json`, schema `kobai.lab/1`.
-#[must_use]
-pub fn document(results: &Results) -> Value {
-    let rows = results.rows.iter().map(|row| {
-        let each = |f: fn(&Run) -> f64| row.runs.iter().map(f).collect::<Vec<f64>>();
-        let diverged: Vec<Value> = row
-            .runs
-            .iter()
-            .filter_map(|run| match run.outcome {
-                Outcome::Diverged { step } => Some(json!({ "seed": run.seed, "step": step })),
-                Outcome::Finished => None,
-            })
-            .collect();
-        json!({
-            "id": row.id,
-            "label": row.label,
-            "reference": row.reference,
-            "published": row.published,
-            "test": each(|r| r.test),
-            "train": each(|r| r.train),
-            "diverged": diverged,
-            "measures": row.runs.iter().map(|r| &r.measures).collect::<Vec<_>>(),
-            "weights_sha256": row.runs.iter().map(|r| &r.weights_sha256).collect::<Vec<_>>(),
-        })
-    });
-    json!({
-        "schema": "kobai.lab/1",
-        "id": results.id,
-        "title": results.title,
-        "data": results.data,
-        "steps": results.steps,
-        "batch": results.batch,
-        "seeds": results.seeds,
-        "isa": results.isa,
-        "version": results.version,
-        "command": results.command,
-        "notes": results.notes,
-        "rows": rows.collect::<Vec<_>>(),
-        "claims": results.claims,
-    })
-}
-
-/// `metrics.csv`: one line per point of a learning curve.
-fn metrics(rows: &[Row]) -> String {
-    let mut csv = String::from("row,seed,step,train_loss,train_accuracy,test_loss,test_accuracy\n");
-    for row in rows {
-        for run in &row.runs {
-            for p in &run.curve {
-                let _ = writeln!(
-                    csv,
-                    "{},{},{},{},{},{},{}",
-                    row.id, run.seed, p.step, p.train_loss, p.train_accuracy, p.test_loss, p.test_accuracy
-                );
-            }
-        }
-    }
-    csv
-}
-
-/// `events.jsonl`: one line per look of an observer.
-fn events(rows: &[Row]) -> String {
-    let mut lines = String::new();
-    let mut line = |value: Value| {
-        let _ = writeln!(lines, "{value}");
-    };
-    for row in rows {
-        for run in &row.runs {
-            for FlowPoint { step, layers } in &run.flow {
-                line(
-                    json!({ "event": "flow", "row": row.id, "seed": run.seed, "step": step, "layers": layers }),
-                );
-            }
-            for ActivationPoint { step, layers } in &run.activations {
-                line(json!({
-                    "event": "activations", "row": row.id, "seed": run.seed, "step": step, "layers": layers
-                }));
-            }
-        }
-    }
-    lines
 }

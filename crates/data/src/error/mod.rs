@@ -1,7 +1,8 @@
 //! Everything that can go wrong with data. In the binary: exit code 3.
 //!
-//! The words, in both languages, are in `text.rs`.
+//! The words, in both languages, are in `text.rs` and `problems.rs`.
 
+mod problems;
 mod text;
 
 use std::fmt;
@@ -315,6 +316,14 @@ pub struct MirrorFailure {
     pub url: String,
     /// The reason.
     pub reason: MirrorReason,
+}
+
+impl MirrorFailure {
+    /// The reason in words.
+    #[must_use]
+    pub fn why(&self, lang: Lang) -> String {
+        problems::mirror(lang, &self.reason)
+    }
 }
 
 /// Why a mirror did not deliver.

@@ -222,6 +222,8 @@ fn shapes(graph: &Graph, options: &PlanOptions) -> Result<Vec<NodePlan>, PlanErr
             }
             Err(problem) => {
                 if let Some(problem) = problem {
+                    // Where the input comes from has nothing to do with a setting.
+                    let from = if matches!(problem, Problem::Setting { .. }) { Vec::new() } else { from };
                     fail(problem, from);
                 }
                 known.push(None);

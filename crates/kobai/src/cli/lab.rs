@@ -7,9 +7,10 @@ use clap::ArgMatches;
 use kobai_data::Locations;
 use kobai_engine::{Explanation, Lang, say};
 use kobai_kernels::Isa;
+use kobai_lab::documents;
 use kobai_lab::experiment::{Changes, Experiment};
 use kobai_lab::results::Verdict;
-use kobai_lab::session::{self, Completed, Request, Session};
+use kobai_lab::session::{Completed, Request, Session};
 use std::fmt::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -189,7 +190,7 @@ fn train(m: &ArgMatches, terminal: &Terminal) -> Result<u8, Failure> {
     progress.finish();
     let completed = completed.map_err(|e| Failure::session(&e, lang))?;
     if m.get_flag("json") {
-        let document = serde_json::to_string(&session::document(&completed.results)).unwrap_or_default();
+        let document = serde_json::to_string(&documents::results(&completed.results)).unwrap_or_default();
         print(&format!("{document}\n"))?;
     } else {
         print(&describe(&session, &completed, terminal))?;

@@ -17,17 +17,17 @@ use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 /// What every command knows about its surroundings.
-pub(crate) struct Terminal {
+struct Terminal {
     /// Language of everything that a person reads.
-    pub(crate) lang: Lang,
+    lang: Lang,
     /// Whether stdout gets colour.
-    pub(crate) color: bool,
+    color: bool,
     /// Columns of the terminal.
-    pub(crate) width: usize,
+    width: usize,
 }
 
 /// Runs the command line and returns its exit code.
-pub fn main() -> ExitCode {
+pub(crate) fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().collect();
     let lang = language::choose(&arguments);
     let matches = match args::command(lang).try_get_matches_from(&arguments) {
@@ -56,7 +56,7 @@ fn run(matches: &ArgMatches, terminal: &Terminal) -> Result<u8, Failure> {
 }
 
 /// Writes a result to stdout. A reader that went away is not an error.
-pub(crate) fn print(text: &str) -> Result<u8, Failure> {
+fn print(text: &str) -> Result<u8, Failure> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::output(&e)),

@@ -1,6 +1,7 @@
 //! Progress on stderr: a bar on a terminal, a line now and then elsewhere.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use kobai_data::download::Event;
 use kobai_engine::{Lang, say};
 use kobai_lab::runner::Progress;
 use std::io::{IsTerminal, Write};
@@ -68,6 +69,86 @@ impl Progress for Steps {
                 "学習中: {percent} %、{runs}/{all} 回\n"
             );
             let _ = std::io::stderr().lock().write_all(line.as_bytes());
+        }
+    }
+}
+
+/// Columns that a text takes in a terminal.
+pub(super) fn columns(text: &str) -> usize {
+    console::measure_text_width(text)
+}
+
+/// Shows a download.
+pub(super) struct Download {
+    bar: Option<ProgressBar>,
+    lang: Lang,
+    last: Option<Instant>,
+}
+
+impl Download {
+    pub(super) fn new(lang: Lang) -> Self {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10));
+            let style =
+                ProgressStyle::with_template("{msg} {bar:32} {bytes}/{total_bytes} {bytes_per_sec} {eta}");
+            if let Ok(style) = style {
+                bar.set_style(style.progress_chars("█▉▊▋▌▍▎▏ "));
+            }
+            bar
+        });
+        Download { bar, lang, last: None }
+    }
+
+    pub(super) fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn line(&self, text: &str) {
+        match &self.bar {
+            Some(bar) => bar.println(text),
+            None => {
+                let _ = writeln!(std::io::stderr().lock(), "{text}");
+            }
+        }
+    }
+}
+
+impl kobai_data::download::Progress for Download {
+    fn event(&mut self, event: Event<'_>) {
+        let lang = self.lang;
+        match event {
+            Event::Waiting { lock } => {
+                let lock = lock.display();
+                self.line(&say!(
+                    lang,
+                    "another process downloads; waiting for {lock}",
+                    "他の処理がダウンロード中です。{lock} を待っています"
+                ));
+            }
+            Event::Begin { file, mirror, resumed, total } => {
+                self.line(&say!(lang, "{file} from {mirror}", "{file}: {mirror}"));
+                if let Some(bar) = &self.bar {
+                    bar.set_length(total);
+                    bar.set_position(resumed);
+                    bar.set_message(file.to_string());
+                }
+            }
+            Event::Bytes { file, received, total, .. } => {
+                if let Some(bar) = &self.bar {
+                    bar.set_position(received);
+                } else if self.last.is_none_or(|last| last.elapsed() >= PAUSE) {
+                    self.last = Some(Instant::now());
+                    let percent = received * 100 / total.max(1);
+                    self.line(&format!("{file}: {percent} %"));
+                }
+            }
+            Event::MirrorFailed { file, failure } => {
+                let why = failure.why(lang);
+                self.line(&say!(lang, "{file}: {why}; next mirror", "{file}: {why}。次のミラーへ"));
+            }
+            _ => {}
         }
     }
 }

@@ -14,6 +14,9 @@ pub struct ExperimentError {
     pub problem: ExperimentProblem,
 }
 
+/// A description in English and Japanese.
+pub type Expected = [&'static str; 2];
+
 /// What is wrong with an experiment file.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -55,8 +58,8 @@ pub enum ExperimentProblem {
     Kind {
         /// Dotted path of the key.
         key: String,
-        /// What is expected, as TOML would call it.
-        expected: &'static str,
+        /// What is expected.
+        expected: Expected,
         /// The value.
         got: String,
     },
@@ -152,7 +155,10 @@ impl Explain for ExperimentError {
                 "{at}: `{key}` is of another kind",
                 "{at}: `{key}` の値の種類が違います"
             ))
-            .fact(say!(lang, "expected {expected}, got {got}", "期待: {expected}、実際: {got}")),
+            .fact({
+                let expected = lang.pick(expected[0], expected[1]);
+                say!(lang, "expected {expected}, got {got}", "期待: {expected}、実際: {got}")
+            }),
             ExperimentProblem::Choice { key, got, nearest, known } => {
                 let known = list(known);
                 let e = Explanation::new(say!(

@@ -171,14 +171,16 @@ impl Experiment {
             table: table.clone(),
         };
         data.finish()?;
-        for key in SHARED {
+        for key in SHARED.into_iter().chain(["rows"]) {
             file.value(key);
         }
+        // A slip in the name of a table would look like a missing table in every row.
+        file.check()?;
         for row in file.tables("rows")? {
             experiment.rows.push(RowSpec::read(row, &table, source, changes)?);
         }
         if experiment.rows.is_empty() {
-            return file.fail("rows", |key| ExperimentProblem::Missing { key });
+            return file.missing("rows");
         }
         file.finish()?;
         Ok(experiment)
@@ -221,7 +223,7 @@ impl RowSpec {
             let Value::Table(set) = set else {
                 return row.fail("set", |key| ExperimentProblem::Kind {
                     key,
-                    expected: "a table of dotted keys",
+                    expected: ["a table of dotted keys", "ドットで区切ったキーのテーブル"],
                     got: set.to_string(),
                 });
             };

@@ -63,7 +63,7 @@ impl Model {
         };
         let defaults = Defaults { activation, init, sigmoid, outputs };
         let Some(list) = model.array("layers")? else {
-            return model.fail("layers", |key| ExperimentProblem::Missing { key });
+            return model.missing("layers");
         };
         let mut layers = Vec::new();
         let mut counts: HashMap<&'static str, usize> = HashMap::new();
@@ -117,7 +117,10 @@ impl Defaults {
             Value::Table(table) => self.table(model, &key, table),
             other => model.fail(&key, |key| ExperimentProblem::Kind {
                 key,
-                expected: "a layer's name or a table such as { linear = 40 }",
+                expected: [
+                    "a layer's name or a table such as { linear = 40 }",
+                    "層の名前、または { linear = 40 } のようなテーブル",
+                ],
                 got: other.to_string(),
             }),
         }
@@ -130,7 +133,7 @@ impl Defaults {
             "activation" => match self.activation {
                 Some(activation) => activation.into(),
                 None => {
-                    return model.fail("activation", |key| ExperimentProblem::Missing { key });
+                    return model.missing("activation");
                 }
             },
             _ if WORD_LAYERS.contains(&word) => activation(model, key, word, self.sigmoid)?.into(),
@@ -234,7 +237,7 @@ fn init(at: &Reader<'_>, key: &str, word: &str) -> Read<Init> {
         Some(x) if x.is_finite() => Ok(make(x)),
         _ => at.fail(key, |key| ExperimentProblem::Kind {
             key,
-            expected: "a number in parentheses, such as normal(0.01)",
+            expected: ["a number in parentheses, such as normal(0.01)", "normal(0.01) のような括弧つきの数"],
             got: word.into(),
         }),
     };

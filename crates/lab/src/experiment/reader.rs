@@ -1,6 +1,6 @@
 //! Reading TOML with paths: every error names its key, and no key is ignored.
 
-use super::error::{ExperimentError, ExperimentProblem};
+use super::error::{Expected, ExperimentError, ExperimentProblem};
 use crate::results::Text;
 use kobai_engine::text::nearest;
 use std::cell::RefCell;
@@ -68,13 +68,28 @@ impl<'a> Reader<'a> {
         self.table.get(key)
     }
 
-    fn kind<T>(&self, key: &str, expected: &'static str, got: &Value) -> Read<T> {
+    fn kind<T>(&self, key: &str, expected: Expected, got: &Value) -> Read<T> {
         self.fail(key, |key| ExperimentProblem::Kind { key, expected, got: got.to_string() })
     }
 
     fn required<T>(&self, key: &str, value: Option<T>) -> Read<T> {
         match value {
             Some(value) => Ok(value),
+            None => self.missing(key),
+        }
+    }
+
+    /// A key that must be there is not. If another key looks like a slip of it,
+    /// that one is the mistake.
+    pub(super) fn missing<T>(&self, key: &str) -> Read<T> {
+        let asked = self.asked.borrow().clone();
+        let slip = self.table.keys().find(|k| !asked.contains(k) && nearest(k, [key]).is_some());
+        match slip {
+            Some(slip) => self.fail(slip, |path| ExperimentProblem::UnknownKey {
+                key: path,
+                nearest: Some(key.into()),
+                known: vec![key.into()],
+            }),
             None => self.fail(key, |key| ExperimentProblem::Missing { key }),
         }
     }
@@ -83,7 +98,7 @@ impl<'a> Reader<'a> {
         match self.value(key) {
             None => Ok(None),
             Some(Value::String(s)) => Ok(Some(s)),
-            Some(other) => self.kind(key, "a string", other),
+            Some(other) => self.kind(key, ["a string", "文字列"], other),
         }
     }
 
@@ -97,7 +112,7 @@ impl<'a> Reader<'a> {
             None => Ok(None),
             Some(Value::Float(x)) => Ok(Some(*x)),
             Some(Value::Integer(x)) => Ok(Some(*x as f64)),
-            Some(other) => self.kind(key, "a number", other),
+            Some(other) => self.kind(key, ["a number", "数"], other),
         }
     }
 
@@ -109,7 +124,7 @@ impl<'a> Reader<'a> {
         match self.value(key) {
             None => Ok(default),
             Some(Value::Boolean(b)) => Ok(*b),
-            Some(other) => self.kind(key, "true or false", other),
+            Some(other) => self.kind(key, ["true or false", "true または false"], other),
         }
     }
 
@@ -120,7 +135,7 @@ impl<'a> Reader<'a> {
             Some(Value::Integer(x)) => {
                 self.fail(key, |key| ExperimentProblem::Range { key, got: *x as f64, range: ">= 1" })
             }
-            Some(other) => self.kind(key, "a whole number", other),
+            Some(other) => self.kind(key, ["a whole number", "整数"], other),
         }
     }
 
@@ -135,7 +150,7 @@ impl<'a> Reader<'a> {
             .iter()
             .map(|v| match v {
                 Value::String(s) => Ok(s.clone()),
-                other => self.kind(key, "a list of strings", other),
+                other => self.kind(key, ["a list of strings", "文字列のリスト"], other),
             })
             .collect()
     }
@@ -144,7 +159,7 @@ impl<'a> Reader<'a> {
         match self.value(key) {
             None => Ok(None),
             Some(Value::Array(array)) => Ok(Some(array)),
-            Some(other) => self.kind(key, "a list", other),
+            Some(other) => self.kind(key, ["a list", "リスト"], other),
         }
     }
 
@@ -152,7 +167,7 @@ impl<'a> Reader<'a> {
         match self.value(key) {
             None => Ok(None),
             Some(Value::Table(table)) => Ok(Some(Reader::new(table, self.key(key), self.source))),
-            Some(other) => self.kind(key, "a table", other),
+            Some(other) => self.kind(key, ["a table", "テーブル"], other),
         }
     }
 
@@ -170,7 +185,7 @@ impl<'a> Reader<'a> {
             .enumerate()
             .map(|(i, v)| match v {
                 Value::Table(table) => Ok(Reader::new(table, format!("{path}[{i}]"), self.source)),
-                other => self.kind(key, "a list of tables", other),
+                other => self.kind(key, ["a list of tables", "テーブルのリスト"], other),
             })
             .collect()
     }
@@ -204,6 +219,11 @@ impl<'a> Reader<'a> {
 
     /// Refuses keys that nobody asked for.
     pub(super) fn finish(self) -> Read<()> {
+        self.check()
+    }
+
+    /// Refuses keys that nobody has asked for so far.
+    pub(super) fn check(&self) -> Read<()> {
         let asked = self.asked.borrow();
         match self.table.keys().find(|k| !asked.contains(k)) {
             None => Ok(()),

@@ -87,7 +87,7 @@ fn positive(at: &Reader<'_>, key: &str, value: f64) -> Read<f64> {
     if value.is_finite() && value > 0.0 {
         return Ok(value);
     }
-    at.fail(key, |key| ExperimentProblem::Range { key, got: value, range: "a finite number > 0" })
+    at.fail(key, |key| ExperimentProblem::Range { key, got: value, range: "0 < x < inf" })
 }
 
 fn share(at: &Reader<'_>, key: &str, default: f64) -> Read<f64> {
@@ -115,7 +115,7 @@ fn updates(at: Reader<'_>) -> Read<Updates> {
     let name = at.must_string("name")?;
     let lr = match at.float("lr")? {
         Some(lr) => positive(&at, "lr", lr)?,
-        None => return at.fail("lr", |key| ExperimentProblem::Missing { key }),
+        None => return at.missing("lr"),
     };
     let eps = |default| at.float_or("eps", default);
     let betas = || Ok((share(&at, "beta1", 0.9)?, share(&at, "beta2", 0.999)?));
@@ -150,11 +150,7 @@ fn updates(at: Reader<'_>) -> Read<Updates> {
         (None, Some(l2)) => Penalty::L2(positive(&at, "l2", l2)?),
         (None, None) => Penalty::None,
         (Some(_), Some(l2)) => {
-            return at.fail("l2", |key| ExperimentProblem::Range {
-                key,
-                got: l2,
-                range: "one penalty: l1 or l2",
-            });
+            return at.fail("l2", |key| ExperimentProblem::Range { key, got: l2, range: "l1 | l2" });
         }
     };
     let clip = match (at.float("clip_norm")?, at.float("clip_value")?) {

@@ -1,0 +1,136 @@
+//! Experiment files: what is embedded is sound, and every mistake has one clear message.
+
+use kobai_engine::{Explain, Lang, PlanOptions};
+use kobai_lab::experiment::{Changes, Experiment, ExperimentError, published};
+use std::fmt::Write;
+
+fn changes() -> Changes {
+    Changes { outputs: Some(10), ..Changes::default() }
+}
+
+#[test]
+fn embedded_experiments_are_sound() {
+    assert!(Experiment::names().count() >= 1);
+    for name in Experiment::names() {
+        for as_published in [false, true] {
+            let experiment = Experiment::load(name, &Changes { as_published, ..changes() }).expect(name);
+            assert_eq!(experiment.id, name);
+            let rows: Vec<String> = experiment.rows.iter().map(|r| r.id.clone()).collect();
+            for (i, row) in rows.iter().enumerate() {
+                assert!(!rows[..i].contains(row), "{name}: two rows are called {row}");
+            }
+            for row in &experiment.rows {
+                if let Some(reference) = &row.reference {
+                    assert!(published(reference).is_some(), "{name}: unknown reference {reference}");
+                }
+            }
+            for claim in &experiment.claims {
+                assert_eq!(claim.unknown_rows(&rows), Vec::<String>::new(), "{name}: {}", claim.id);
+            }
+            experiment.plans(name, [1, 28, 28].into(), 10, PlanOptions::batch(500)).expect(name);
+        }
+    }
+}
+
+#[test]
+fn published_variant_selects_the_published_rows() {
+    let right = Experiment::load("vanishing-gradient", &changes()).unwrap();
+    let wrong = Experiment::load("vanishing-gradient", &Changes { as_published: true, ..changes() }).unwrap();
+    assert_eq!(right.rows[0].reference.as_deref(), Some("vg2.gauss_sigmoid"));
+    assert!(right.notes.is_empty());
+    assert!(wrong.rows.iter().all(|r| r.reference.as_deref().is_some_and(|id| id.starts_with("vg1."))));
+    assert_eq!(wrong.notes.len(), 1);
+    assert_ne!(right.rows[0].settings, wrong.rows[0].settings);
+}
+
+#[test]
+fn settings_can_be_changed_from_outside() {
+    let set = vec![("training.steps".into(), "7".into()), ("optimizer.lr".into(), "0.5".into())];
+    let experiment = Experiment::load("vanishing-gradient", &Changes { set, ..changes() }).unwrap();
+    assert!(experiment.rows.iter().all(|r| r.training.steps == 7));
+    assert!(experiment.rows.iter().all(|r| *r.training.updates.optimizer.clone().lr_mut() == 0.5));
+}
+
+/// A small sound file, in which each case changes one thing.
+const SOUND: &str = r#"schema = "kobai.experiment/1"
+id = "mine"
+title = { en = "mine", ja = "私の" }
+summary = { en = "one network", ja = "一つのネットワーク" }
+
+[data]
+set = "digits"
+
+[model]
+init = "he"
+layers = [{ linear = 20 }, "relu", { dropout = 0.2 }, { linear = "outputs" }]
+
+[training]
+steps = 10
+batch = 20
+
+[optimizer]
+name = "adam"
+lr = 0.01
+
+[[rows]]
+id = "only"
+label = { en = "only", ja = "これだけ" }
+
+[[claims]]
+id = "learns"
+text = { en = "it learns", ja = "学習する" }
+measure = "only.test"
+above = 0.5
+"#;
+
+fn load(text: &str) -> Result<(), ExperimentError> {
+    let experiment = Experiment::from_toml("mine.toml", text, &changes())?;
+    experiment.plans("mine.toml", [64].into(), 10, PlanOptions::batch(100)).map(|_| ())
+}
+
+#[test]
+fn the_sound_file_is_sound() {
+    load(SOUND).unwrap();
+}
+
+#[test]
+fn mistakes_have_one_clear_message() {
+    let cases: &[(&str, &str, &str)] = &[
+        ("unknown key", "steps = 10", "stpes = 10"),
+        ("unknown table", "[optimizer]", "[optimiser]"),
+        ("unknown key of a layer", "{ linear = 20 }", "{ linear = 20, ini = \"he\" }"),
+        ("unknown layer", "\"relu\"", "\"rellu\""),
+        ("unknown layer table", "{ dropout = 0.2 }", "{ dropuot = 0.2 }"),
+        ("unknown init", "init = \"he\"", "init = \"hee\""),
+        ("init without its argument", "init = \"he\"", "init = \"normal\""),
+        ("unknown optimiser", "\"adam\"", "\"adamm\""),
+        ("missing key", "lr = 0.01", ""),
+        ("another kind", "steps = 10", "steps = \"ten\""),
+        ("outside its range", "lr = 0.01", "lr = -1"),
+        ("no rows", "[[rows]]\nid = \"only\"\nlabel = { en = \"only\", ja = \"これだけ\" }\n", ""),
+        ("missing translation", "ja = \"学習する\"", ""),
+        ("not TOML", "batch = 20", "batch = = 20"),
+        ("a shape that does not fit", "{ linear = \"outputs\" }", "{ linear = \"outputs\", in = 21 }"),
+        ("an output that does not fit", "{ linear = \"outputs\" }", "{ linear = 7 }"),
+        (
+            "two mistakes at once",
+            "{ dropout = 0.2 }, { linear = \"outputs\" }",
+            "{ dropout = 1.5 }, { linear = 9, in = 3 }",
+        ),
+    ];
+    let mut report = String::new();
+    for (name, from, to) in cases {
+        assert!(SOUND.contains(from), "{name}");
+        let error = load(&SOUND.replacen(from, to, 1)).expect_err(name);
+        for lang in [Lang::En, Lang::Ja] {
+            writeln!(report, "[{name}]\n{}\n", error.explain(lang)).unwrap();
+        }
+    }
+    insta::assert_snapshot!(report);
+}
+
+#[test]
+fn an_unknown_experiment_has_a_hint() {
+    let error = Experiment::load("vanishing-gradients", &changes()).unwrap_err();
+    insta::assert_snapshot!(format!("{}\n\n{}", error.explain(Lang::En), error.explain(Lang::Ja)));
+}
