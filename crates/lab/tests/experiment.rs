@@ -115,8 +115,9 @@ fn mistakes_have_one_clear_message() {
         (
             "two mistakes at once",
             "{ dropout = 0.2 }, { linear = \"outputs\" }",
-            "{ dropout = 1.5 }, { linear = 9, in = 3 }",
+            "{ dropout = 0.2, name = \"fc1\" }, { linear = 9 }",
         ),
+        ("a probability that is none", "{ dropout = 0.2 }", "{ dropout = 1.5 }"),
     ];
     let mut report = String::new();
     for (name, from, to) in cases {

@@ -39,7 +39,7 @@ pub(super) fn acquire(folder: &Path, wait: Duration, progress: &mut dyn Progress
                 return Ok(Lock { _file: file });
             }
             Err(TryLockError::Error(error)) => return Err(DataError::io(&path, Action::Lock)(error)),
-            Err(TryLockError::WouldBlock) if start.elapsed() >= wait && false => {
+            Err(TryLockError::WouldBlock) if start.elapsed() >= wait => {
                 return Err(DataError::Busy { lock: path });
             }
             Err(TryLockError::WouldBlock) => {

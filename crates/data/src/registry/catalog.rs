@@ -1,12 +1,14 @@
 //! The table of named data sets.
 //!
 //! Sizes and SHA-256 of the archives: TensorFlow Datasets' `url_checksums`.
-//! The hashes of MNIST's unpacked files were computed from a copy of which
-//! three archives are upstream's byte for byte; they let `verify` accept
-//! files that were unpacked or packed again. Mirrors are the ones in use in
-//! torchvision, Keras and the owners' repositories; `http` is safe because of
-//! the hash. Other known homes of MNIST hold `.npz` or parquet, which are not
-//! read here.
+//! The hashes of MNIST's unpacked files let `verify` accept files that were
+//! unpacked or packed again. They were computed from a copy of which three
+//! archives are upstream's byte for byte; public projects that unpack
+//! upstream's fourth archive record the same hash for it.
+//!
+//! Mirrors are in use in torchvision, Keras, or by the owners; `http` is safe
+//! because of the hash. Other known homes of MNIST hold `.npz` or parquet,
+//! which are not read here.
 
 use super::{FileInfo, FileSet, SetInfo, Source};
 use crate::digits;
@@ -227,7 +229,7 @@ const fn procedural(kind: usize, en: &'static str, ja: &'static str) -> SetInfo 
         class_names: [&[], &[]],
         train_len: plan.n_train as usize,
         test_len: plan.n_test as usize,
-        licence: "CC0-1.0",
+        licence: "MIT OR Apache-2.0",
         attribution: "made by kobai",
         source: Source::Procedural(kind),
     }

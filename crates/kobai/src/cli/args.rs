@@ -54,8 +54,8 @@ pub(super) fn command(lang: Lang) -> Command {
                     .help(t("print the version", "バージョンを表示")),
             );
     root.after_help(t(
-        "\nexit codes: 0 ok, 1 failure, 2 usage, 3 data or network, 4 training diverged,\n            5 a claim does not hold (--strict), 130 interrupted, finished runs kept",
-        "\n終了コード: 0 成功、1 失敗、2 使い方の誤り、3 データ・通信、4 学習が発散、\n            5 主張が成り立たない（--strict）、130 中断（終わった実行は保存）",
+        "exit codes: 0 ok, 1 failure, 2 usage, 3 data or network, 4 training diverged,\n            5 a claim does not hold (--strict), 130 interrupted, finished runs kept",
+        "終了コード: 0 成功、1 失敗、2 使い方の誤り、3 データ・通信、4 学習が発散、\n            5 主張が成り立たない（--strict）、130 中断（終わった実行は保存）",
     ))
 }
 
@@ -130,7 +130,11 @@ fn isa(lang: Lang) -> Arg {
         .long("isa")
         .value_name("NAME")
         .value_parser(PossibleValuesParser::new(names))
-        .help(lang.pick("instruction set (the widest by default)", "命令セット（既定は最も広いもの）"))
+        .hide_possible_values(true)
+        .help(lang.pick(
+            "instruction set: avx512, avx2 or scalar (the widest by default)",
+            "命令セット: avx512・avx2・scalar（既定は最も広いもの）",
+        ))
 }
 
 /// Options that change what an experiment is.
@@ -279,10 +283,16 @@ fn data(lang: Lang) -> Command {
 fn bench(lang: Lang) -> Command {
     let t = |en: &'static str, ja: &'static str| lang.pick(en, ja);
     base("bench", t("time one training workload", "学習の速さを測る"), lang)
-        .arg(Arg::new("workload").required(true).value_name("W1|W2").help(t(
-            "W1: MLP 784-40-20-10; W2: MLP 784-[100]x6-10; batch 100, SGD",
-            "W1: MLP 784-40-20-10、W2: MLP 784-[100]x6-10、バッチ 100、SGD",
-        )))
+        .arg(
+            Arg::new("workload")
+                .help_heading(t("Arguments", "引数"))
+                .required(true)
+                .value_name("W1|W2")
+                .help(t(
+                    "W1: MLP 784-40-20-10; W2: MLP 784-[100]x6-10; batch 100, SGD",
+                    "W1: MLP 784-40-20-10、W2: MLP 784-[100]x6-10、バッチ 100、SGD",
+                )),
+        )
         .arg(number("threads", t("threads (1 by default)", "スレッド数（既定は 1）")))
         .arg(number("steps", t("timed steps (2000 by default)", "測るステップ数（既定は 2000）")))
         .arg(isa(lang))

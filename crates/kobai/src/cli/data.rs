@@ -115,8 +115,11 @@ fn show(name: &str, at: &Locations, json: bool, lang: Lang) -> Result<String, Da
     }
     let mut text = String::new();
     let mut line = |label: String, value: String| {
-        let _ =
-            writeln!(text, "{label}{}{value}", " ".repeat(14usize.saturating_sub(progress::columns(&label))));
+        let _ = writeln!(
+            text,
+            "{label}{}{value}",
+            " ".repeat(14usize.saturating_sub(progress::columns(&label)).max(2))
+        );
     };
     line(set.id.into(), set.title(lang).into());
     line(say!(lang, "examples", "例"), {
@@ -124,8 +127,9 @@ fn show(name: &str, at: &Locations, json: bool, lang: Lang) -> Result<String, Da
         say!(lang, "{train} training, {test} test, {shape}", "学習 {train}、テスト {test}、形 {shape}")
     });
     if set.classes > 0 {
-        let names = set.class_names(lang).join(", ");
-        let names = if names.is_empty() { String::new() } else { format!(" ({names})") };
+        let names = set.class_names(lang);
+        let are_numbers = names.iter().enumerate().all(|(i, name)| *name == i.to_string());
+        let names = if are_numbers { String::new() } else { format!(" ({})", names.join(", ")) };
         line(say!(lang, "classes", "クラス"), format!("{}{names}", set.classes));
     }
     line(say!(lang, "licence", "ライセンス"), set.licence.into());

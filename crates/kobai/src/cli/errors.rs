@@ -81,20 +81,25 @@ pub(super) fn print(explanation: &Explanation, lang: Lang) {
 pub(super) fn usage(error: &clap::Error, lang: Lang) -> ExitCode {
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            let text = error.render().to_string();
+            let text = rendered(error, lang);
             return match super::print(&text) {
                 Ok(code) => ExitCode::from(code),
                 Err(failure) => ExitCode::from(failure.code),
             };
         }
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            let _ = std::io::stderr().lock().write_all(error.render().to_string().as_bytes());
+            let _ = std::io::stderr().lock().write_all(rendered(error, lang).as_bytes());
             return ExitCode::from(USAGE);
         }
         _ => {}
     }
     print(&explain(error, lang), lang);
     ExitCode::from(USAGE)
+}
+
+/// Help as clap lays it out, with the one word of it that is not ours.
+fn rendered(error: &clap::Error, lang: Lang) -> String {
+    error.render().to_string().replace("[OPTIONS]", lang.pick("[OPTIONS]", "[オプション]"))
 }
 
 fn explain(error: &clap::Error, lang: Lang) -> Explanation {
@@ -110,6 +115,9 @@ fn explain(error: &clap::Error, lang: Lang) -> Explanation {
             "there is no option `{argument}` here",
             "ここに `{argument}` はありません"
         )),
+        ErrorKind::MissingSubcommand => {
+            Explanation::new(say!(lang, "a command is missing after it", "続きのコマンドが必要です"))
+        }
         ErrorKind::MissingRequiredArgument => {
             Explanation::new(say!(lang, "missing: {argument}", "足りません: {argument}"))
         }
@@ -121,7 +129,22 @@ fn explain(error: &clap::Error, lang: Lang) -> Explanation {
             "`{argument}` cannot be `{value}`",
             "`{argument}` に `{value}` は使えません"
         )),
+        ErrorKind::ArgumentConflict => Explanation::new(say!(
+            lang,
+            "`{argument}` is given twice",
+            "`{argument}` が二度指定されています"
+        )),
         _ => Explanation::new(error.to_string().lines().next().unwrap_or_default().replace("error: ", "")),
+    };
+    let e = if error.kind() == ErrorKind::ValueValidation {
+        e.fact(say!(lang, "expected a whole number, at least 1 (--seed: at least 0)", "1 以上の整数（--seed は 0 以上）"))
+    } else {
+        e
+    };
+    let e = if error.kind() == ErrorKind::MissingSubcommand {
+        e.fact(say!(lang, "known: {0}", "使える値: {0}", get(ContextKind::ValidSubcommand)))
+    } else {
+        e
     };
     let known = get(ContextKind::ValidValue);
     let e = if known.is_empty() { e } else { e.fact(say!(lang, "known: {known}", "使える値: {known}")) };

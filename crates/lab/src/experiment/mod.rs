@@ -18,7 +18,7 @@ use reader::{Read, Reader, Source};
 use std::path::Path;
 use toml::{Table, Value};
 
-pub use error::{ExperimentError, ExperimentProblem};
+pub use error::{Expected, ExperimentError, ExperimentProblem};
 pub use model::Model;
 pub use training::{EvaluateWhen, Training};
 

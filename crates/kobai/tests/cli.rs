@@ -1,0 +1,254 @@
+//! The binary as a user meets it: what it prints, in both languages, and its exit codes.
+#![cfg(feature = "cli")]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn kobai(arguments: &[&str]) -> Output {
+    kobai_in(Path::new("."), arguments)
+}
+
+/// Runs the binary in a folder, without the surroundings of the developer.
+fn kobai_in(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_kobai"))
+        .args(arguments)
+        .current_dir(folder)
+        .env_clear()
+        .env("HOME", "/nonexistent")
+        .env("COLUMNS", "100")
+        .output()
+        .expect("the binary runs")
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().expect("an exit code")
+}
+
+/// Exit code, stdout and stderr of one command in both languages.
+fn both(arguments: &[&str]) -> String {
+    let mut text = String::new();
+    for lang in ["en", "ja"] {
+        let mut all = arguments.to_vec();
+        all.extend(["--lang", lang]);
+        let output = kobai(&all);
+        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        text += &format!("$ kobai {}\nexit code {}\n{out}{err}\n", all.join(" "), code(&output));
+    }
+    text
+}
+
+#[test]
+fn welcome_and_help() {
+    insta::assert_snapshot!("welcome", both(&[]));
+    insta::assert_snapshot!("help", both(&["--help"]));
+    insta::assert_snapshot!("help_lab_run", both(&["lab", "run", "--help"]));
+    insta::assert_snapshot!("help_data_get", both(&["data", "get", "--help"]));
+    insta::assert_snapshot!("help_bench", both(&["bench", "--help"]));
+}
+
+#[test]
+fn listings() {
+    insta::assert_snapshot!("lab_list", both(&["lab", "list"]));
+    insta::assert_snapshot!("data_list", both(&["data", "list"]));
+    insta::assert_snapshot!("data_show_digits", both(&["data", "show", "digits"]));
+}
+
+#[test]
+fn mistakes_in_the_command() {
+    let cases: &[&[&str]] = &[
+        &["lba"],
+        &["lab"],
+        &["lab", "run"],
+        &["lab", "run", "vanishing-gradients"],
+        &["lab", "run", "nothing-like-it"],
+        &["lab", "run", "./missing.toml"],
+        &["lab", "run", "vanishing-gradient", "--sedes", "3"],
+        &["lab", "run", "vanishing-gradient", "--seeds", "none"],
+        &["lab", "run", "vanishing-gradient", "--seeds", "0"],
+        &["lab", "run", "vanishing-gradient", "--set", "optimizer.learning_rate=1"],
+        &["lab", "run", "vanishing-gradient", "--data", "minst"],
+        &["data", "show", "digit"],
+        &["data", "get", "mnist", "--offline", "--data-dir", "/nonexistent/data"],
+        &["bench", "W9"],
+        &["completions", "tcsh"],
+    ];
+    let text: String = cases.iter().map(|case| both(case) + "\n").collect();
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn the_main_job_in_json() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = kobai_in(
+        folder.path(),
+        &["lab", "run", "vanishing-gradient", "--seeds", "2", "--steps", "40", "--json", "--no-progress"],
+    );
+    assert_eq!(code(&output), 0, "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one JSON document");
+    assert_eq!(document["schema"], "kobai.lab/1");
+    let rows = document["rows"].as_array().unwrap();
+    assert_eq!(rows.len(), 7);
+    for row in rows {
+        assert!(row["id"].is_string() && row["reference"].is_string());
+        for split in ["train", "test"] {
+            let values = row[split].as_array().unwrap();
+            assert_eq!(values.len(), 2);
+            assert!(values.iter().all(|v| (0.0..=1.0).contains(&v.as_f64().unwrap())));
+        }
+    }
+    for claim in document["claims"].as_array().unwrap() {
+        let verdict = claim["verdict"].as_str().unwrap();
+        assert!(["holds", "does not hold", "undecided"].contains(&verdict), "{verdict}");
+        assert!(claim["mean"].is_number() && claim["values"].is_array());
+    }
+    let run = folder.path().join("runs/vanishing-gradient-digits");
+    for file in [
+        "experiment.toml",
+        "environment.json",
+        "plan.txt",
+        "metrics.csv",
+        "events.jsonl",
+        "results.json",
+        "report.html",
+    ] {
+        assert!(run.join(file).is_file(), "{file}");
+    }
+}
+
+#[test]
+fn the_main_job_for_people() {
+    let folder = tempfile::tempdir().unwrap();
+    for (lang, words) in [("en", ["holds", "report:", "next:"]), ("ja", ["成り立つ", "レポート:", "つぎは:"])]
+    {
+        let output = kobai_in(
+            folder.path(),
+            &[
+                "lab",
+                "run",
+                "vanishing-gradient",
+                "--seeds",
+                "2",
+                "--steps",
+                "40",
+                "--lang",
+                lang,
+                "--color",
+                "never",
+            ],
+        );
+        assert_eq!(code(&output), 0);
+        let text = String::from_utf8(output.stdout).unwrap();
+        for word in words {
+            assert!(text.contains(word), "{word} is missing in:\n{text}");
+        }
+        assert!(!text.contains('\u{1b}'), "colour without being asked");
+    }
+}
+
+/// A file that the binary is given, in a folder of its own.
+fn with_file(name: &str, text: &str, arguments: &[&str]) -> Output {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join(name), text).unwrap();
+    kobai_in(folder.path(), arguments)
+}
+
+const MINE: &str = r#"schema = "kobai.experiment/1"
+id = "mine"
+seeds = 4
+title = { en = "mine", ja = "私の" }
+summary = { en = "one network", ja = "一つのネットワーク" }
+[data]
+set = "digits"
+[model]
+layers = [{ linear = 20 }, "relu", { linear = "outputs" }]
+[training]
+steps = 200
+batch = 50
+[optimizer]
+name = "sgd"
+lr = 0.2
+[[rows]]
+id = "only"
+label = { en = "only", ja = "これだけ" }
+[[claims]]
+id = "perfect"
+text = { en = "it is perfect", ja = "完璧である" }
+measure = "only.test"
+above = 0.99999
+"#;
+
+#[test]
+fn exit_codes() {
+    let run = &["lab", "run", "./mine.toml"];
+    assert_eq!(code(&with_file("mine.toml", MINE, run)), 0);
+    // The claim does not hold; that is an error only if asked for.
+    assert_eq!(code(&with_file("mine.toml", MINE, &["lab", "run", "./mine.toml", "--strict"])), 5);
+    assert_eq!(code(&with_file("mine.toml", &MINE.replace("steps", "stpes"), run)), 2);
+    assert_eq!(code(&with_file("mine.toml", &MINE.replace("\"outputs\"", "\"outputs\", in = 3"), run)), 2);
+    let diverged = with_file("mine.toml", &MINE.replace("lr = 0.2", "lr = 1e30"), run);
+    assert_eq!(code(&diverged), 4);
+    assert!(String::from_utf8_lossy(&diverged.stderr).contains("diverged"));
+    assert_eq!(code(&with_file("mine.toml", MINE, &["lab", "run", "./mine.toml", "--data", "mnist"])), 3);
+    // A file in the place of the run folder.
+    let blocked = with_file("mine.toml", MINE, &["lab", "run", "./mine.toml", "--out", "mine.toml"]);
+    assert_eq!(code(&blocked), 1);
+    assert!(String::from_utf8_lossy(&blocked.stderr).contains("cannot write"));
+}
+
+#[test]
+fn damaged_data_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let set = folder.path().join("mnist");
+    std::fs::create_dir(&set).unwrap();
+    for name in ["train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"] {
+        // A header that promises 60,000 images, and nothing behind it.
+        std::fs::write(
+            set.join(format!("{name}-ubyte")),
+            [0, 0, 8, 3, 0, 0, 0xea, 0x60, 0, 0, 0, 28, 0, 0, 0, 28],
+        )
+        .unwrap();
+    }
+    let data = folder.path().to_str().unwrap();
+    let output =
+        kobai(&["lab", "run", "vanishing-gradient", "--data", "mnist", "--data-dir", data, "--lang", "ja"]);
+    assert_eq!(code(&output), 3);
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(text.starts_with("エラー: ") && text.contains("-ubyte: "), "{text}");
+    assert!(output.stdout.is_empty());
+}
+
+#[test]
+fn bench_prints_one_line() {
+    for workload in ["W1", "w2"] {
+        let output = kobai(&["bench", workload, "--steps", "40", "--threads", "2", "--json"]);
+        assert_eq!(code(&output), 0);
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(text.lines().count(), 1);
+        let line: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(line["workload"], workload.to_uppercase());
+        assert_eq!(
+            (line["mode"].as_str(), line["threads"].as_u64(), line["batch"].as_u64()),
+            (Some("train"), Some(2), Some(100))
+        );
+        for key in ["steps_per_s", "samples_per_s"] {
+            assert!(line[key].as_f64().unwrap() > 0.0, "{key}");
+        }
+        assert!(line["isa"].is_string() && line.get("peak_rss_mb").is_some());
+    }
+}
+
+#[test]
+fn environment_and_completions() {
+    let output = kobai(&["env", "--json"]);
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(document["version"], env!("CARGO_PKG_VERSION"));
+    for shell in ["bash", "fish", "zsh"] {
+        let output = kobai(&["completions", shell]);
+        assert_eq!(code(&output), 0);
+        assert!(
+            String::from_utf8_lossy(&output.stdout).contains("vanishing-gradient")
+                || !output.stdout.is_empty()
+        );
+    }
+}
