@@ -93,7 +93,7 @@ impl Draw {
     /// Uniform in `0..n`. The bias is below n / 2^32.
     #[must_use]
     pub fn below(self, n: u32, i: u64) -> u32 {
-        (u64::from(self.bits(i)) * u64::from(n) >> 32) as u32
+        ((u64::from(self.bits(i)) * u64::from(n)) >> 32) as u32
     }
 
     /// A uniformly drawn permutation of `0..n` (Fisher and Yates).

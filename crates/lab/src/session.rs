@@ -47,6 +47,30 @@ pub struct Request {
     pub lang: Lang,
 }
 
+impl Request {
+    /// An experiment as it is: its own data, seeds and steps, all cores, the
+    /// default run folder.
+    #[must_use]
+    pub fn new(experiment: impl Into<String>) -> Self {
+        Request {
+            experiment: experiment.into(),
+            data: None,
+            locations: Locations::none(),
+            seeds: None,
+            first_seed: 0,
+            steps: None,
+            threads: None,
+            isa: Isa::best(),
+            out: None,
+            as_published: false,
+            set: Vec::new(),
+            observe: true,
+            fresh: false,
+            lang: Lang::En,
+        }
+    }
+}
+
 /// What came out.
 #[derive(Debug)]
 pub struct Completed {

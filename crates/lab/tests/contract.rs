@@ -1,9 +1,6 @@
 //! The numbers contract, end to end: the same bytes for any number of threads,
 //! with and without observers, in one go or continued.
 
-use kobai_data::Locations;
-use kobai_engine::Lang;
-use kobai_kernels::Isa;
 use kobai_lab::runner::{Progress, Silent};
 use kobai_lab::session::{Completed, Request, Session, SessionError};
 use std::path::Path;
@@ -11,20 +8,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 fn request(out: &Path) -> Request {
     Request {
-        experiment: "vanishing-gradient".into(),
-        data: None,
-        locations: Locations::none(),
         seeds: Some(2),
         first_seed: 5,
         steps: Some(60),
         threads: Some(1),
-        isa: Isa::best(),
         out: Some(out.into()),
-        as_published: false,
-        set: Vec::new(),
-        observe: true,
-        fresh: false,
-        lang: Lang::En,
+        ..Request::new("vanishing-gradient")
     }
 }
 

@@ -1,8 +1,6 @@
 //! Level 6: on MNIST the rows reach the reference implementation's accuracies.
 
 use kobai_data::Locations;
-use kobai_engine::Lang;
-use kobai_kernels::Isa;
 use kobai_lab::results::{Results, Verdict};
 use kobai_lab::runner::Silent;
 use kobai_lab::session::{Request, Session};
@@ -23,20 +21,13 @@ fn data() -> Option<PathBuf> {
 fn run(folder: PathBuf, as_published: bool) -> Results {
     let out = tempfile::tempdir().unwrap();
     let request = Request {
-        experiment: "vanishing-gradient".into(),
         data: Some("mnist".into()),
         locations: Locations::from_env(Some(folder)),
         seeds: Some(4),
-        first_seed: 0,
-        steps: None,
-        threads: None,
-        isa: Isa::best(),
         out: Some(out.path().into()),
         as_published,
         set: vec![("training.evaluate_every".into(), "2000".into())],
-        observe: true,
-        fresh: true,
-        lang: Lang::En,
+        ..Request::new("vanishing-gradient")
     };
     Session::prepare(request).unwrap().run(&Silent, &AtomicBool::new(false)).unwrap().results
 }

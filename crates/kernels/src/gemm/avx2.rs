@@ -1,6 +1,6 @@
 //! AVX2 with FMA: 8 lanes, 16 registers.
 
-use super::micro::{MAX_ROWS, MAX_VECTORS, Tile, TileFn, Tiles, Vector, tile};
+use super::micro::{MAX_ROWS, MAX_VECTORS, Tile, TileFn, Tiles, Vector, copy_rows, tile};
 use std::arch::x86_64::{
     __m256, __m256i, _mm256_castsi256_ps, _mm256_cmpgt_epi32, _mm256_fmadd_ps, _mm256_loadu_ps,
     _mm256_maskload_ps, _mm256_maskstore_ps, _mm256_permute2f128_ps, _mm256_set1_epi32, _mm256_set1_ps,
@@ -62,8 +62,14 @@ unsafe fn entry<const MR: usize, const NV: usize, const PACKED: bool>(t: &Tile) 
     unsafe { tile::<__m256, MR, NV, PACKED>(t) }
 }
 
+#[target_feature(enable = "avx2,fma")]
+unsafe fn copy(from: *const f32, from_row: usize, to: *mut f32, to_row: usize, rows: usize, cols: usize) {
+    // SAFETY: this function enables the features; the caller answers for the rows.
+    unsafe { copy_rows::<__m256>(from, from_row, to, to_row, rows, cols) }
+}
+
 const fn rows<const NV: usize, const PACKED: bool>() -> [Option<TileFn>; MAX_ROWS] {
-    let all: [TileFn; 8] = [
+    let all: [TileFn; MAX_ROWS] = [
         entry::<1, NV, PACKED>,
         entry::<2, NV, PACKED>,
         entry::<3, NV, PACKED>,
@@ -76,7 +82,7 @@ const fn rows<const NV: usize, const PACKED: bool>() -> [Option<TileFn>; MAX_ROW
     // Accumulators, one row of B and one broadcast must fit into 16 registers.
     let mut table = [None; MAX_ROWS];
     let mut i = 0;
-    while i < all.len() && (i + 1) * NV + NV < 15 {
+    while i < MAX_ROWS && (i + 1) * NV + NV < 15 {
         table[i] = Some(all[i]);
         i += 1;
     }
@@ -92,6 +98,7 @@ pub(super) static TILES: Tiles = Tiles {
     max_rows: [8, 6, 3, 0],
     wide: 2,
     tiles: [tiles::<false>(), tiles::<true>()],
+    copy,
     transpose8,
 };
 

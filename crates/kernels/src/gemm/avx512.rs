@@ -1,6 +1,6 @@
 //! AVX-512: 16 lanes, 32 registers.
 
-use super::micro::{MAX_ROWS, MAX_VECTORS, Tile, TileFn, Tiles, Vector, tile};
+use super::micro::{MAX_ROWS, MAX_VECTORS, Tile, TileFn, Tiles, Vector, copy_rows, tile};
 use std::arch::x86_64::{
     __m512, __mmask16, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps,
     _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
@@ -32,7 +32,7 @@ impl Vector for __m512 {
     }
     #[inline(always)]
     unsafe fn mask(lanes: usize) -> __mmask16 {
-        (0xFFFF_u32 >> (16 - lanes)) as __mmask16
+        ((1_u32 << lanes) - 1) as __mmask16
     }
     #[inline(always)]
     unsafe fn load_masked(mask: __mmask16, from: *const f32) -> Self {
@@ -57,6 +57,12 @@ unsafe fn entry<const MR: usize, const NV: usize, const PACKED: bool>(t: &Tile) 
     unsafe { tile::<__m512, MR, NV, PACKED>(t) }
 }
 
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+unsafe fn copy(from: *const f32, from_row: usize, to: *mut f32, to_row: usize, rows: usize, cols: usize) {
+    // SAFETY: this function enables the features; the caller answers for the rows.
+    unsafe { copy_rows::<__m512>(from, from_row, to, to_row, rows, cols) }
+}
+
 const fn rows<const NV: usize, const PACKED: bool>() -> [Option<TileFn>; MAX_ROWS] {
     let all: [TileFn; MAX_ROWS] = [
         entry::<1, NV, PACKED>,
@@ -67,12 +73,6 @@ const fn rows<const NV: usize, const PACKED: bool>() -> [Option<TileFn>; MAX_ROW
         entry::<6, NV, PACKED>,
         entry::<7, NV, PACKED>,
         entry::<8, NV, PACKED>,
-        entry::<9, NV, PACKED>,
-        entry::<10, NV, PACKED>,
-        entry::<11, NV, PACKED>,
-        entry::<12, NV, PACKED>,
-        entry::<13, NV, PACKED>,
-        entry::<14, NV, PACKED>,
     ];
     // Accumulators, one row of B and one broadcast must fit into 32 registers.
     let mut table = [None; MAX_ROWS];
@@ -90,8 +90,9 @@ const fn tiles<const PACKED: bool>() -> [[Option<TileFn>; MAX_ROWS]; MAX_VECTORS
 
 pub(super) static TILES: Tiles = Tiles {
     lanes: 16,
-    max_rows: [14, 12, 8, 6],
+    max_rows: [8, 8, 8, 6],
     wide: 3,
     tiles: [tiles::<false>(), tiles::<true>()],
+    copy,
     transpose8: super::avx2::transpose8,
 };

@@ -165,7 +165,9 @@ impl Problem<'_> {
     /// Rows `r..r+rows` of some column groups.
     #[allow(clippy::too_many_arguments, reason = "the six loop bounds of one block")]
     fn rows(&self, source: Source, groups: &[Group], jc: usize, r: usize, rows: usize, pc: usize, kc: usize) {
-        if groups.len() < PACK_A_GROUPS {
+        // Rows that begin a multiple of 4 KiB apart fall into the same cache sets.
+        let collide = (self.a.row_stride * 4).is_multiple_of(4096);
+        if groups.len() < PACK_A_GROUPS || (self.a.col_stride == 1 && !collide) {
             let (packed, a_row, a_col) = if self.a.row_stride == 1 {
                 (true, 1, self.a.col_stride)
             } else {

@@ -18,9 +18,17 @@ pub(super) trait Vector: Copy {
     unsafe fn splat(x: f32) -> Self;
     unsafe fn load(from: *const f32) -> Self;
     unsafe fn store(self, to: *mut f32);
+    /// `lanes` may be 0.
     unsafe fn mask(lanes: usize) -> Self::Mask;
     unsafe fn load_masked(mask: Self::Mask, from: *const f32) -> Self;
     unsafe fn store_masked(self, mask: Self::Mask, to: *mut f32);
+    /// Asks for the cache line of an address, which need not be valid.
+    #[inline(always)]
+    fn prefetch(at: *const f32) {
+        // SAFETY: a prefetch has no effect on memory and never faults; SSE is
+        // part of every x86-64.
+        unsafe { std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(at.cast()) };
+    }
     /// `self * b + c`
     unsafe fn fma(self, b: Self, c: Self) -> Self;
 }
@@ -72,6 +80,49 @@ pub(super) unsafe fn tile<V: Vector, const MR: usize, const NV: usize, const PAC
     }
 }
 
+/// Inner extents from which on fetching the next tile's C ahead pays.
+const LONG: usize = 128;
+
+/// One row of a tile's columns; the last vector is masked if the row ends inside it.
+///
+/// # Safety
+/// As for [`tile`]; the row must be readable.
+#[inline(always)]
+unsafe fn row<V: Vector, const NV: usize, const TAIL: bool>(from: *const f32, mask: V::Mask) -> [V; NV] {
+    // SAFETY: the caller answers for the row, and the mask keeps the last load inside it.
+    unsafe {
+        let mut v = [V::zero(); NV];
+        for (j, v) in v.iter_mut().enumerate() {
+            let from = from.add(j * V::LANES);
+            *v = if TAIL && j == NV - 1 { V::load_masked(mask, from) } else { V::load(from) };
+        }
+        v
+    }
+}
+
+/// One step of k: one row of B, one element of A for each row of the tile.
+///
+/// # Safety
+/// As for [`tile`]; `a` and `b` must point at an inner index below k.
+#[inline(always)]
+unsafe fn step<V: Vector, const MR: usize, const NV: usize, const TAIL: bool>(
+    sum: &mut [[V; NV]; MR],
+    (a, a_row): (*const f32, usize),
+    b: *const f32,
+    mask: V::Mask,
+) {
+    // SAFETY: the caller answers for the operands.
+    unsafe {
+        let y = row::<V, NV, TAIL>(b, mask);
+        for (i, sum) in sum.iter_mut().enumerate() {
+            let x = V::splat(*a.add(i * a_row));
+            for (s, y) in sum.iter_mut().zip(y) {
+                *s = x.fma(y, *s);
+            }
+        }
+    }
+}
+
 /// # Safety
 /// As for [`tile`].
 #[inline(always)]
@@ -79,40 +130,43 @@ unsafe fn tile_body<V: Vector, const MR: usize, const NV: usize, const PACKED: b
     t: &Tile,
     mask: V::Mask,
 ) {
+    let (a_row, a_col) = if PACKED { (1, t.a_col) } else { (t.a_row, 1) };
     // SAFETY: the caller keeps every access below inside the operands; the last
     // vector of a row is masked when the row ends inside it.
     unsafe {
-        let row = |from: *const f32| {
-            let mut v = [V::zero(); NV];
-            for (j, v) in v.iter_mut().enumerate() {
-                let from = from.add(j * V::LANES);
-                *v = if TAIL && j == NV - 1 { V::load_masked(mask, from) } else { V::load(from) };
-            }
-            v
-        };
-        let mut sum = [[V::zero(); NV]; MR];
-        match t.first {
-            First::Zero => {}
-            First::Bias(bias) => {
-                let bias = row(bias);
-                sum = [bias; MR];
-            }
+        let mut sum = match t.first {
+            First::Zero => [[V::zero(); NV]; MR],
+            First::Bias(bias) => [row::<V, NV, TAIL>(bias, mask); MR],
             First::Load => {
+                let mut sum = [[V::zero(); NV]; MR];
                 for (i, sum) in sum.iter_mut().enumerate() {
-                    *sum = row(t.c.add(i * t.c_row));
+                    *sum = row::<V, NV, TAIL>(t.c.add(i * t.c_row), mask);
+                }
+                sum
+            }
+        };
+        if t.k >= LONG {
+            // The tile below comes next: its rows of C arrive while this one computes.
+            for i in MR..2 * MR {
+                for j in 0..NV {
+                    V::prefetch(t.c.wrapping_add(i * t.c_row + j * V::LANES));
                 }
             }
         }
         let (mut a, mut b) = (t.a, t.b);
-        for _ in 0..t.k {
-            let y = row(b);
-            for (i, sum) in sum.iter_mut().enumerate() {
-                let x = V::splat(*a.add(if PACKED { i } else { i * t.a_row }));
-                for (s, y) in sum.iter_mut().zip(y) {
-                    *s = x.fma(y, *s);
-                }
-            }
-            a = a.add(if PACKED { t.a_col } else { 1 });
+        // Four steps at once: the loop's own instructions compete with the
+        // multiply-adds for the front end.
+        for _ in 0..t.k / 4 {
+            step::<V, MR, NV, TAIL>(&mut sum, (a, a_row), b, mask);
+            step::<V, MR, NV, TAIL>(&mut sum, (a.add(a_col), a_row), b.add(t.b_row), mask);
+            step::<V, MR, NV, TAIL>(&mut sum, (a.add(2 * a_col), a_row), b.add(2 * t.b_row), mask);
+            step::<V, MR, NV, TAIL>(&mut sum, (a.add(3 * a_col), a_row), b.add(3 * t.b_row), mask);
+            a = a.add(4 * a_col);
+            b = b.add(4 * t.b_row);
+        }
+        for _ in 0..t.k % 4 {
+            step::<V, MR, NV, TAIL>(&mut sum, (a, a_row), b, mask);
+            a = a.add(a_col);
             b = b.add(t.b_row);
         }
         for (i, sum) in sum.iter().enumerate() {
@@ -128,6 +182,35 @@ unsafe fn tile_body<V: Vector, const MR: usize, const NV: usize, const PACKED: b
     }
 }
 
+/// Copies `rows` rows of `cols` elements.
+///
+/// # Safety
+/// The instruction set of `V` must be present, and all rows must lie inside both allocations.
+#[inline(always)]
+pub(super) unsafe fn copy_rows<V: Vector>(
+    from: *const f32,
+    from_row: usize,
+    to: *mut f32,
+    to_row: usize,
+    rows: usize,
+    cols: usize,
+) {
+    let whole = cols / V::LANES * V::LANES;
+    // SAFETY: the caller answers for the rows; the mask keeps the last vector inside them.
+    unsafe {
+        let mask = V::mask(cols - whole);
+        for i in 0..rows {
+            let (from, to) = (from.add(i * from_row), to.add(i * to_row));
+            for j in (0..whole).step_by(V::LANES) {
+                V::load(from.add(j)).store(to.add(j));
+            }
+            if whole < cols {
+                V::load_masked(mask, from.add(whole)).store_masked(mask, to.add(whole));
+            }
+        }
+    }
+}
+
 /// The tiles of one instruction set: `tiles[packed][nv - 1][mr - 1]`.
 #[derive(Clone, Copy)]
 pub(super) struct Tiles {
@@ -138,9 +221,11 @@ pub(super) struct Tiles {
     /// Preferred vectors of a tile; column groups use this width and finish with others.
     pub(super) wide: usize,
     pub(super) tiles: [[[Option<TileFn>; MAX_ROWS]; MAX_VECTORS]; 2],
+    /// Copies rows: source, its stride, target, its stride, rows, columns.
+    pub(super) copy: unsafe fn(*const f32, usize, *mut f32, usize, usize, usize),
     /// Transposes an 8×8 block, so that packing has no scalar inner loop.
     pub(super) transpose8: unsafe fn(*const f32, usize, *mut f32, usize),
 }
 
 pub(super) const MAX_VECTORS: usize = 4;
-pub(super) const MAX_ROWS: usize = 14;
+pub(super) const MAX_ROWS: usize = 8;

@@ -40,9 +40,17 @@ pub(super) fn columns(tiles: &Tiles, from: Mat<'_, f32>, block: Block, to: &mut 
     assert!(row + rows <= from.rows && col + cols <= from.cols, "block outside the matrix");
     assert!(cols == 0 || (cols - 1) * stride + rows <= to.len(), "panel buffer too small");
     if from.row_stride == 1 {
-        for j in 0..cols {
-            let at = row + (col + j) * from.col_stride;
-            to[j * stride..j * stride + rows].copy_from_slice(&from.data[at..at + rows]);
+        if rows == 0 || cols == 0 {
+            return;
+        }
+        let first = row + col * from.col_stride;
+        let last = first + (cols - 1) * from.col_stride + rows;
+        assert!(last <= from.data.len(), "block outside the matrix");
+        // SAFETY: `tiles` is handed out only for an instruction set that the
+        // processor has; every row lies inside the slices by the assertions above.
+        unsafe {
+            let source = from.data[first..].as_ptr();
+            (tiles.copy)(source, from.col_stride, to.as_mut_ptr(), stride, cols, rows);
         }
         return;
     }
@@ -53,14 +61,18 @@ pub(super) fn columns(tiles: &Tiles, from: Mat<'_, f32>, block: Block, to: &mut 
         let end = base + (whole_rows - 1) * from.row_stride + whole_cols;
         assert!(end <= from.data.len(), "block outside the matrix");
     }
-    for i in (0..whole_rows).step_by(8) {
-        for j in (0..whole_cols).step_by(8) {
-            let source = from.data[base + i * from.row_stride + j..].as_ptr();
-            let target = to[j * stride + i..].as_mut_ptr();
-            // SAFETY: `tiles` is handed out only for an instruction set that the
-            // processor has; the last of the 64 elements on either side lies
-            // inside the slices by the assertions above.
-            unsafe { (tiles.transpose8)(source, from.row_stride, target, stride) };
+    // A cache line of each row at a time, all rows before the next line: reads
+    // use whole lines, and the panel is written from front to back.
+    for line in (0..whole_cols).step_by(16) {
+        for i in (0..whole_rows).step_by(8) {
+            for j in (line..whole_cols.min(line + 16)).step_by(8) {
+                let source = from.data[base + i * from.row_stride + j..].as_ptr();
+                let target = to[j * stride + i..].as_mut_ptr();
+                // SAFETY: `tiles` is handed out only for an instruction set that the
+                // processor has; the last of the 64 elements on either side lies
+                // inside the slices by the assertions above.
+                unsafe { (tiles.transpose8)(source, from.row_stride, target, stride) };
+            }
         }
     }
     for i in 0..rows {

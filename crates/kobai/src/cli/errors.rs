@@ -129,15 +129,17 @@ fn explain(error: &clap::Error, lang: Lang) -> Explanation {
             "`{argument}` cannot be `{value}`",
             "`{argument}` に `{value}` は使えません"
         )),
-        ErrorKind::ArgumentConflict => Explanation::new(say!(
-            lang,
-            "`{argument}` is given twice",
-            "`{argument}` が二度指定されています"
-        )),
+        ErrorKind::ArgumentConflict => {
+            Explanation::new(say!(lang, "`{argument}` is given twice", "`{argument}` が二度指定されています"))
+        }
         _ => Explanation::new(error.to_string().lines().next().unwrap_or_default().replace("error: ", "")),
     };
     let e = if error.kind() == ErrorKind::ValueValidation {
-        e.fact(say!(lang, "expected a whole number, at least 1 (--seed: at least 0)", "1 以上の整数（--seed は 0 以上）"))
+        e.fact(say!(
+            lang,
+            "expected a whole number, at least 1 (--seed: at least 0)",
+            "1 以上の整数（--seed は 0 以上）"
+        ))
     } else {
         e
     };

@@ -84,23 +84,19 @@ fn request(m: &ArgMatches, isa: Isa, lang: Lang) -> Request {
     let text = |key| m.get_one::<String>(key).cloned();
     let pairs = m.get_many::<String>("set").into_iter().flatten();
     Request {
-        experiment: text("experiment").unwrap_or_default(),
         data: text("data"),
         locations: Locations::from_env(m.get_one::<PathBuf>("data-dir").cloned()),
         seeds: m.get_one::<u64>("seeds").map(|n| u32::try_from(*n).unwrap_or(u32::MAX)),
         first_seed: m.get_one::<u64>("seed").copied().unwrap_or(0),
         steps: m.get_one::<u64>("steps").copied(),
-        threads: None,
         isa,
-        out: None,
         as_published: m.get_flag("as-published"),
         set: pairs
             .map(|pair| pair.split_once('=').unwrap_or((pair, "true")))
             .map(|(key, value)| (key.trim().into(), value.trim().into()))
             .collect(),
-        observe: true,
-        fresh: false,
         lang,
+        ..Request::new(text("experiment").unwrap_or_default())
     }
 }
 
