@@ -1,5 +1,6 @@
 //! Runs a plan.
 
+use crate::arena::{Arena, Pieces, place};
 use crate::layer::{Backward, Cx, Forward, Layer, Mode};
 use crate::loss::{Score, Targets};
 use crate::observe::{Event, Observer};
@@ -11,9 +12,6 @@ use std::sync::Arc;
 
 /// Most inputs of a layer.
 pub const MAX_INPUTS: usize = 8;
-/// Most buffers of one step: inputs, their gradients, and five more.
-const MAX_SLOTS: usize = 2 * MAX_INPUTS + 5;
-
 /// A plan with its memory: params, gradients, state and the arena. After it is
 /// made, nothing allocates and nothing can fail.
 ///
@@ -48,27 +46,6 @@ pub struct Executor<T = f32> {
     pool: Arc<Pool>,
     rng: Rng,
     step: u64,
-}
-
-/// The arena, beginning on a cache line.
-#[derive(Debug)]
-struct Arena<T> {
-    memory: Vec<T>,
-    skip: usize,
-}
-
-impl<T: Real> Arena<T> {
-    fn new(len: usize) -> Self {
-        const LINE: usize = 64;
-        let slack = LINE / size_of::<T>();
-        let memory = vec![T::ZERO; len + slack];
-        let skip = memory.as_ptr().align_offset(LINE).min(slack);
-        Arena { memory, skip }
-    }
-
-    fn elements(&mut self) -> &mut [T] {
-        &mut self.memory[self.skip..]
-    }
 }
 
 impl<T: Real> Executor<T> {
@@ -211,12 +188,12 @@ impl<T: Real> Executor<T> {
     #[must_use]
     pub fn outputs(&self, n: usize) -> &[T] {
         let (start, len) = place(&self.plan.eval, self.plan.eval.output, n);
-        &self.arena.memory[self.arena.skip + start..][..len]
+        &self.arena.view()[start..start + len]
     }
 
     /// Overwrites the whole arena, for tests: no result may depend on what it held.
     pub fn poison(&mut self, value: T) {
-        self.arena.memory.fill(value);
+        self.arena.elements().fill(value);
     }
 
     fn run(
@@ -251,7 +228,7 @@ impl<T: Real> Executor<T> {
                             step: self.step,
                             node,
                             n,
-                            grad_output: &self.arena.memory[self.arena.skip + start..][..len],
+                            grad_output: &self.arena.view()[start..start + len],
                             params: &self.params[node.params.clone()],
                             grad_params: &self.grads[node.params.clone()],
                         });
@@ -383,83 +360,7 @@ fn context<'a>(
     }
 }
 
-/// First element and length of a buffer that holds `n` examples.
-fn place(program: &Program, id: SlotId, n: usize) -> (usize, usize) {
-    let slot = &program.slots[id.0];
-    (slot.offset, slot.extent.len(n))
-}
-
 /// FNV-1a of a name: the key of its draw.
 fn name_key(name: &str) -> u64 {
     name.bytes().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
-}
-
-/// The disjoint slices of the arena that one step works on.
-struct Pieces<'a, T> {
-    ids: [SlotId; MAX_SLOTS],
-    pieces: [&'a mut [T]; MAX_SLOTS],
-    count: usize,
-}
-
-impl<'a, T: Real> Pieces<'a, T> {
-    fn new(arena: &'a mut [T], program: &Program, n: usize, ids: &[SlotId]) -> Self {
-        Pieces::collect(arena, program, n, ids.iter().copied())
-    }
-
-    /// Splits the arena in the order of offsets. A buffer that is named twice
-    /// appears once.
-    fn collect(
-        arena: &'a mut [T],
-        program: &Program,
-        n: usize,
-        wanted: impl Iterator<Item = SlotId>,
-    ) -> Self {
-        let mut ids = [SlotId(0); MAX_SLOTS];
-        let mut count = 0;
-        for id in wanted {
-            let offset = program.slots[id.0].offset;
-            let at = (0..count).find(|i| program.slots[ids[*i].0].offset >= offset || ids[*i] == id);
-            let at = at.unwrap_or(count);
-            if at < count && ids[at] == id {
-                continue;
-            }
-            ids.copy_within(at..count, at + 1);
-            ids[at] = id;
-            count += 1;
-        }
-        let mut pieces: [&'a mut [T]; MAX_SLOTS] = Default::default();
-        let (mut rest, mut done) = (arena, 0);
-        for (piece, id) in pieces.iter_mut().zip(&ids[..count]) {
-            let (start, len) = place(program, *id, n);
-            let (_, tail) = std::mem::take(&mut rest).split_at_mut(start - done);
-            let (this, tail) = tail.split_at_mut(len);
-            *piece = this;
-            rest = tail;
-            done = start + len;
-        }
-        Pieces { ids, pieces, count }
-    }
-
-    fn position(&self, id: SlotId) -> usize {
-        self.ids[..self.count].iter().position(|i| *i == id).expect("a step names its buffers")
-    }
-
-    /// The buffer, to be written; an empty slice for none.
-    fn take(&mut self, id: Option<SlotId>) -> &'a mut [T] {
-        match id {
-            Some(id) => {
-                let at = self.position(id);
-                std::mem::take(&mut self.pieces[at])
-            }
-            None => &mut [],
-        }
-    }
-
-    /// The buffer, to be read; an empty slice for none, or for one that was taken.
-    fn get(&self, id: Option<SlotId>) -> &[T] {
-        match id {
-            Some(id) => self.pieces[self.position(id)],
-            None => &[],
-        }
-    }
 }

@@ -25,6 +25,7 @@ pub mod shape;
 pub mod text;
 
 mod alone;
+mod arena;
 mod exec;
 mod graph;
 

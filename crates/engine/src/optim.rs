@@ -132,7 +132,14 @@ impl Optimizer {
 
     /// One update of a range. `t` counts from 1; `decay` says whether decoupled
     /// decay applies.
-    fn update<T: Real>(&self, isa: Isa, t: u64, decay: bool, p: &mut [T], g: &[T], m: &mut [T], v: &mut [T]) {
+    fn update<T: Real>(
+        &self,
+        isa: Isa,
+        (t, decay): (u64, bool),
+        p: &mut [T],
+        g: &[T],
+        [m, v]: [&mut [T]; 2],
+    ) {
         let adam = |lr, beta1, beta2, eps| kernel::Adam { lr, beta1, beta2, eps };
         let momentum = |lr, momentum| kernel::Momentum { lr, momentum };
         match *self {
@@ -289,7 +296,7 @@ impl<T: Real> Updater<T> {
             }
             let m = if self.first.is_empty() { &mut [] } else { &mut self.first[range.clone()] };
             let v = if self.second.is_empty() { &mut [] } else { &mut self.second[range.clone()] };
-            self.updates.optimizer.update(isa, self.t, *decay, p, g, m, v);
+            self.updates.optimizer.update(isa, (self.t, *decay), p, g, [m, v]);
         }
     }
 

@@ -1,5 +1,7 @@
 //! Level 6: on MNIST the rows reach the reference implementation's accuracies.
 
+#![allow(clippy::print_stdout, reason = "skips and differences are told")]
+
 use kobai_data::Locations;
 use kobai_lab::results::{Results, Verdict};
 use kobai_lab::runner::Silent;
