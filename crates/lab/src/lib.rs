@@ -9,7 +9,7 @@
 //! | [`session`] | one `kobai lab run`, from request to results |
 //! | [`store`], [`documents`] | run folders and their files |
 //! | [`report`], [`chart`], [`terminal`] | pages, pictures, tables |
-//! | [`bench`] | timing of workloads |
+//! | [`mod@bench`] | timing of workloads |
 
 pub mod bench;
 pub mod chart;
