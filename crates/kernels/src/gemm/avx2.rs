@@ -2,15 +2,17 @@
 
 use super::micro::{MAX_ROWS, MAX_VECTORS, Tile, TileFn, Tiles, Vector, copy_rows, tile};
 use std::arch::x86_64::{
-    __m256, __m256i, _mm256_castsi256_ps, _mm256_cmpgt_epi32, _mm256_fmadd_ps, _mm256_loadu_ps,
-    _mm256_maskload_ps, _mm256_maskstore_ps, _mm256_permute2f128_ps, _mm256_set1_epi32, _mm256_set1_ps,
+    __m256, __m256i, _mm_castps_pd, _mm_movehl_ps, _mm_store_ss, _mm_storel_pd, _mm_storeu_ps,
+    _mm256_castps256_ps128, _mm256_castsi256_ps, _mm256_cmpgt_epi32, _mm256_extractf128_ps, _mm256_fmadd_ps,
+    _mm256_loadu_ps, _mm256_maskload_ps, _mm256_permute2f128_ps, _mm256_set1_epi32, _mm256_set1_ps,
     _mm256_setr_epi32, _mm256_setzero_ps, _mm256_shuffle_ps, _mm256_storeu_ps, _mm256_unpackhi_ps,
     _mm256_unpacklo_ps,
 };
 
 impl Vector for __m256 {
     const LANES: usize = 8;
-    type Mask = __m256i;
+    /// The selected lanes, and how many there are.
+    type Mask = (__m256i, usize);
 
     #[inline(always)]
     unsafe fn zero() -> Self {
@@ -33,21 +35,41 @@ impl Vector for __m256 {
         unsafe { _mm256_storeu_ps(to, self) }
     }
     #[inline(always)]
-    unsafe fn mask(lanes: usize) -> __m256i {
+    unsafe fn mask(lanes: usize) -> (__m256i, usize) {
         // SAFETY: the caller has AVX2.
-        unsafe {
+        let mask = unsafe {
             _mm256_cmpgt_epi32(_mm256_set1_epi32(lanes as i32), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7))
-        }
+        };
+        (mask, lanes)
     }
     #[inline(always)]
-    unsafe fn load_masked(mask: __m256i, from: *const f32) -> Self {
+    unsafe fn load_masked((mask, _): (__m256i, usize), from: *const f32) -> Self {
         // SAFETY: the caller has AVX; lanes outside the mask are not read.
         unsafe { _mm256_maskload_ps(from, mask) }
     }
     #[inline(always)]
-    unsafe fn store_masked(self, mask: __m256i, to: *mut f32) {
-        // SAFETY: the caller has AVX; lanes outside the mask are not written.
-        unsafe { _mm256_maskstore_ps(to, mask, self) }
+    unsafe fn store_masked(self, (_, lanes): (__m256i, usize), to: *mut f32) {
+        // Four, two and one lanes: a masked store takes tens of cycles on some processors.
+        // SAFETY: the caller has AVX; exactly the first `lanes` elements are written.
+        unsafe {
+            let (mut rest, mut to) = (_mm256_castps256_ps128(self), to);
+            if lanes & 8 != 0 {
+                return _mm256_storeu_ps(to, self);
+            }
+            if lanes & 4 != 0 {
+                _mm_storeu_ps(to, rest);
+                rest = _mm256_extractf128_ps::<1>(self);
+                to = to.add(4);
+            }
+            if lanes & 2 != 0 {
+                _mm_storel_pd(to.cast(), _mm_castps_pd(rest));
+                rest = _mm_movehl_ps(rest, rest);
+                to = to.add(2);
+            }
+            if lanes & 1 != 0 {
+                _mm_store_ss(to, rest);
+            }
+        }
     }
     #[inline(always)]
     unsafe fn fma(self, b: Self, c: Self) -> Self {

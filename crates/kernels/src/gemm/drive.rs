@@ -12,8 +12,8 @@ use super::{Mat, Start, avx2, avx512};
 use crate::pool::Shares;
 use crate::{Isa, Pool};
 
-/// Inner extent of a packed block: a panel of B stays in the first-level cache.
-const KC: usize = 256;
+/// Inner extent of a packed block: C is read and written once for each.
+const KC: usize = 512;
 /// Rows of a packed block of A.
 const MC: usize = 192;
 /// Columns of a packed block of B.
@@ -165,29 +165,28 @@ impl Problem<'_> {
     /// Rows `r..r+rows` of some column groups.
     #[allow(clippy::too_many_arguments, reason = "the six loop bounds of one block")]
     fn rows(&self, source: Source, groups: &[Group], jc: usize, r: usize, rows: usize, pc: usize, kc: usize) {
-        // Rows that begin a multiple of 4 KiB apart fall into the same cache sets.
+        // Copying A pays when its rows fall into the same cache sets (a multiple of
+        // 4 KiB apart), when its columns are far apart, and when there is a lot of it.
+        let far = self.a.col_stride != 1 && rows * kc > 1 << 15;
         let collide = (self.a.row_stride * 4).is_multiple_of(4096);
-        if groups.len() < PACK_A_GROUPS || (self.a.col_stride == 1 && !collide) {
+        if groups.len() < PACK_A_GROUPS || !(far || collide || rows > MC) {
             let (packed, a_row, a_col) = if self.a.row_stride == 1 {
                 (true, 1, self.a.col_stride)
             } else {
                 (false, self.a.row_stride, self.a.col_stride)
             };
-            for group in groups {
-                let step = self.tiles.max_rows[group.vectors - 1];
-                for i in (r..r + rows).step_by(step) {
-                    let at = i * self.a.row_stride + pc * self.a.col_stride;
-                    let a = self.a.data[at..].as_ptr();
-                    self.tile(
-                        source,
-                        *group,
-                        jc,
-                        i,
-                        step.min(r + rows - i),
-                        pc,
-                        kc,
-                        (packed, a, a_row, a_col),
-                    );
+            // All groups of columns read a block of A before the next block comes:
+            // it stays in the second-level cache meanwhile.
+            for ic in (r..r + rows).step_by(MC) {
+                let end = (ic + MC).min(r + rows);
+                for group in groups {
+                    let step = self.tiles.max_rows[group.vectors - 1];
+                    for i in (ic..end).step_by(step) {
+                        let at = i * self.a.row_stride + pc * self.a.col_stride;
+                        let a = self.a.data[at..].as_ptr();
+                        let a = (packed, a, a_row, a_col);
+                        self.tile(source, *group, jc, i, step.min(end - i), pc, kc, a);
+                    }
                 }
             }
             return;
