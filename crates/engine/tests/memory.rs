@@ -138,5 +138,9 @@ fn nothing_is_allocated_after_the_first_step() {
             assert_eq!(info.count_total, 0, "{name}, {threads} threads: {info:?}");
         }
     }
-    assert_eq!(allocation_counter::measure(|| drop(std::hint::black_box(vec![1, 2, 3]))).count_total, 1, "the counter counts");
+    assert_eq!(
+        allocation_counter::measure(|| drop(std::hint::black_box(vec![1, 2, 3]))).count_total,
+        1,
+        "the counter counts"
+    );
 }

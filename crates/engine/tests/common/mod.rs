@@ -223,7 +223,7 @@ pub(crate) fn reference<T: Real>(
         for (input, gradient) in node.inputs.iter().zip(gradients.inputs) {
             match &mut grad_outputs[*input] {
                 None => grad_outputs[*input] = Some(gradient),
-                Some(sum) => sum.iter_mut().zip(gradient).for_each(|(s, g)| *s = *s + g),
+                Some(sum) => sum.iter_mut().zip(gradient).for_each(|(s, g)| *s += g),
             }
         }
     }
