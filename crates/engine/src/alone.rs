@@ -22,6 +22,7 @@ pub struct Alone<T> {
     isa: Isa,
     mode: Mode,
     step: u64,
+    node: u32,
 }
 
 /// What a backward call gives.
@@ -64,6 +65,7 @@ impl<T: Real> Alone<T> {
             isa: Isa::best(),
             mode: Mode::Train,
             step: 0,
+            node: 1,
         })
     }
 
@@ -71,6 +73,13 @@ impl<T: Real> Alone<T> {
     #[must_use]
     pub fn on(self, isa: Isa) -> Self {
         Alone { isa, ..self }
+    }
+
+    /// Draws its random numbers as the node of this index does
+    /// ([`NodePlan::index`](crate::NodePlan::index)); else as the first after the input.
+    #[must_use]
+    pub fn at(self, node: usize) -> Self {
+        Alone { node: node as u32, ..self }
     }
 
     /// What the layer asked for.
@@ -129,7 +138,7 @@ impl<T: Real> Alone<T> {
             pool: &pool,
             rng: Rng::new(0),
             step: self.step,
-            node: 1,
+            node: self.node,
         };
         self.layer.forward(
             &cx,
@@ -168,7 +177,7 @@ impl<T: Real> Alone<T> {
             pool: &pool,
             rng: Rng::new(0),
             step: self.step,
-            node: 1,
+            node: self.node,
         };
         let inputs: Vec<&[T]> =
             if self.plan.reads_input { self.inputs.iter().map(Vec::as_slice).collect() } else { Vec::new() };

@@ -123,11 +123,17 @@ impl Explain for PlanError {
         match &self.problem {
             Problem::Features { expected, got } => {
                 let len = got.len();
+                // A shape of one axis says nothing that its length does not.
+                let shape = match (got.rank(), lang) {
+                    (1, _) => String::new(),
+                    (_, Lang::En) => format!(" ({got})"),
+                    (_, Lang::Ja) => format!("（{got}）"),
+                };
                 e = e
                     .fact(say!(
                         lang,
-                        "expected {expected} features, got {len} ({got})",
-                        "期待: 特徴数 {expected}、実際: {len}（{got}）"
+                        "expected {expected} features, got {len}{shape}",
+                        "期待: 特徴数 {expected}、実際: {len}{shape}"
                     ))
                     .hint(say!(
                         lang,
@@ -136,9 +142,10 @@ impl Explain for PlanError {
                     ));
             }
             Problem::Rank { expected, got } => {
+                let axes = if *expected == 1 { "axis" } else { "axes" };
                 e = e.fact(say!(
                     lang,
-                    "expected {expected} axes per example, got {got}",
+                    "expected {expected} {axes} per example, got {got}",
                     "期待: 1 例あたり {expected} 軸、実際: {got}"
                 ));
                 if *expected == 1 {
@@ -146,9 +153,10 @@ impl Explain for PlanError {
                 }
             }
             Problem::Inputs { expected, got } => {
+                let inputs = if *expected == 1 { "input" } else { "inputs" };
                 e = e.fact(say!(
                     lang,
-                    "expected {expected} inputs, got {got}",
+                    "expected {expected} {inputs}, got {got}",
                     "期待: 入力 {expected} 個、実際: {got} 個"
                 ));
             }

@@ -8,6 +8,7 @@ use crate::optim::Updater;
 use crate::plan::{BackwardStep, ForwardStep, LossStep, NodePlan, Plan, Program, SlotId, Step};
 use crate::rng::{Rng, Stream};
 use kobai_kernels::{Pool, Real, elementwise};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Most inputs of a layer.
@@ -43,6 +44,9 @@ pub struct Executor<T = f32> {
     grads: Vec<T>,
     state: Vec<T>,
     arena: Arena<T>,
+    /// Params that the loss does not depend on. No step writes their gradient,
+    /// and what a penalty added to it in one step must not stay for the next.
+    idle: Vec<Range<usize>>,
     pool: Arc<Pool>,
     rng: Rng,
     step: u64,
@@ -68,7 +72,12 @@ impl<T: Real> Executor<T> {
         }
         let grads = vec![T::ZERO; params.len()];
         let arena = Arena::new(plan.train.arena.max(plan.eval.arena));
-        Executor { plan, params, grads, state, arena, pool, rng, step: 0 }
+        let reached = |node: &NodePlan| {
+            plan.train.steps.iter().any(|s| matches!(s, Step::Backward(s) if s.node == node.index))
+        };
+        let idle = plan.nodes.iter().filter(|n| !n.params.is_empty() && !reached(n));
+        let idle = idle.map(|n| n.params.clone()).collect();
+        Executor { plan, params, grads, state, arena, idle, pool, rng, step: 0 }
     }
 
     /// The plan.
@@ -175,6 +184,9 @@ impl<T: Real> Executor<T> {
         watch: &mut dyn Observer<T>,
     ) -> Score {
         let plan = Arc::clone(&self.plan);
+        for range in &self.idle {
+            self.grads[range.clone()].fill(T::ZERO);
+        }
         self.run(&plan, &plan.train, Mode::Train, n, targets, watch)
     }
 

@@ -9,6 +9,10 @@ use crate::plan::{ParamSlot, Plan};
 use kobai_kernels::{Isa, Real, optim as kernel, reduce};
 use std::ops::Range;
 
+mod moments;
+
+pub use moments::{Moments, MomentsError};
+
 /// A rule for changing params, with g the gradient and t = 1, 2, … the update.
 ///
 /// | rule | update | defaults |

@@ -153,7 +153,7 @@ impl Layer for Activation {
         };
         // Backward tells the side of the kink by the sign of the output.
         if !(value.is_finite() && value > 0.0) {
-            return Err(Problem::Setting { name, got: value, range: "a finite value > 0" });
+            return Err(Problem::Setting { name, got: value, range: "0 < value < inf" });
         }
         let shape = one_input(inputs)?;
         Ok(LayerPlan {
