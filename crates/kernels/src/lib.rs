@@ -6,6 +6,7 @@
 //! | module | what |
 //! |---|---|
 //! | [`gemm`] | matrix product, all transposes |
+//! | [`conv`] | 2-d convolution, channels last, forward and backward |
 //! | [`activation`] | non-linear functions and their gradients, in place |
 //! | [`norm`] | batch normalisation |
 //! | [`dropout`] | masks from counters |
@@ -25,6 +26,7 @@
 pub mod activation;
 #[cfg(test)]
 mod checks;
+pub mod conv;
 pub mod dropout;
 pub mod elementwise;
 pub mod gemm;
