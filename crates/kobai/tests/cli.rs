@@ -65,6 +65,7 @@ fn mistakes_in_the_command() {
         &["lab", "run", "vanishing-gradient", "--sedes", "3"],
         &["lab", "run", "vanishing-gradient", "--seeds", "none"],
         &["lab", "run", "vanishing-gradient", "--seeds", "0"],
+        &["lab", "run", "vanishing-gradient", "--steps", "-3"],
         &["lab", "run", "vanishing-gradient", "--set", "optimizer.learning_rate=1"],
         &["lab", "run", "vanishing-gradient", "--data", "minst"],
         &["data", "show", "digit"],
@@ -190,6 +191,16 @@ fn exit_codes() {
     assert_eq!(code(&diverged), 4);
     assert!(String::from_utf8_lossy(&diverged.stderr).contains("diverged"));
     assert_eq!(code(&with_file("mine.toml", MINE, &["lab", "run", "./mine.toml", "--data", "mnist"])), 3);
+    // What can be said about a file names the file, and a batch is the file's mistake.
+    let wide = MINE.replace("\"outputs\"", "\"outputs\", in = 3");
+    let misfit = with_file("other.toml", &wide, &["lab", "run", "./other.toml"]);
+    assert!(String::from_utf8_lossy(&misfit.stderr).starts_with("error: ./other.toml, row"), "{misfit:?}");
+    let huge = ["lab", "run", "./mine.toml", "--set", "training.batch=1000000"];
+    assert_eq!(code(&with_file("mine.toml", MINE, &huge)), 2);
+    // No advice that this experiment cannot follow.
+    let told = with_file("mine.toml", MINE, run);
+    let told = String::from_utf8_lossy(&told.stdout);
+    assert!(told.contains("kobai lab show ./mine.toml") && !told.contains("--as-published"), "{told}");
     // A file in the place of the run folder.
     let blocked = with_file("mine.toml", MINE, &["lab", "run", "./mine.toml", "--out", "mine.toml"]);
     assert_eq!(code(&blocked), 1);

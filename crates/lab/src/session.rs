@@ -1,7 +1,7 @@
 //! One `kobai lab run`: from a request to results on disk.
 
 use crate::documents;
-use crate::experiment::{Changes, Experiment, ExperimentError};
+use crate::experiment::{self, Changes, Experiment, ExperimentError};
 use crate::results::{Outcome, Results, Row, Run, Text};
 use crate::runner::{self, EVAL_BATCH, Job, Progress, RunOptions};
 use crate::store::{self, Folder, StoreError};
@@ -212,7 +212,8 @@ impl Session {
         }
         let options =
             PlanOptions { eval_batch: EVAL_BATCH, isa: request.isa, ..PlanOptions::batch(EVAL_BATCH) };
-        let file = format!("{}.toml", experiment.id);
+        let name = &request.experiment;
+        let file = if experiment::is_path(name) { name.clone() } else { format!("{name}.toml") };
         let plans = experiment.plans(&file, split.train.shape(), outputs, options)?;
         let count = request.seeds.unwrap_or(experiment.seeds);
         let seeds = (0..u64::from(count)).map(|i| request.first_seed.wrapping_add(i)).collect();
@@ -220,6 +221,12 @@ impl Session {
         let threads = request.threads.unwrap_or(cores).max(1);
         let data_checksum = format!("{}-{}", split.train.checksum(), split.test.checksum());
         Ok(Session { request, experiment, split, plans, data, data_checksum, seeds, threads })
+    }
+
+    /// What was asked for.
+    #[must_use]
+    pub fn request(&self) -> &Request {
+        &self.request
     }
 
     /// The experiment, resolved.

@@ -121,7 +121,12 @@ fn data_dir(lang: Lang) -> Arg {
 }
 
 fn number(name: &'static str, help: &'static str) -> Arg {
-    Arg::new(name).long(name).value_name("N").value_parser(value_parser!(u64).range(1..)).help(help)
+    Arg::new(name)
+        .long(name)
+        .value_name("N")
+        .value_parser(value_parser!(u64).range(1..))
+        .allow_negative_numbers(true)
+        .help(help)
 }
 
 fn isa(lang: Lang) -> Arg {
@@ -158,6 +163,7 @@ fn changes(command: Command, lang: Lang) -> Command {
                 .long("seed")
                 .value_name("S")
                 .value_parser(value_parser!(u64))
+                .allow_negative_numbers(true)
                 .help(t("first seed (0 by default)", "最初のシード（既定は 0）")),
         )
         .arg(number("steps", t("training steps of each run", "1 回の学習のステップ数")))

@@ -42,7 +42,7 @@ impl Failure {
     }
 
     pub(super) fn data(error: &DataError, lang: Lang) -> Self {
-        Failure::new(DATA, error.explain(lang))
+        Failure::new(data_code(error), error.explain(lang))
     }
 
     pub(super) fn store(error: &StoreError, lang: Lang) -> Self {
@@ -51,12 +51,24 @@ impl Failure {
 
     pub(super) fn session(error: &SessionError, lang: Lang) -> Self {
         let code = match error {
-            SessionError::Data(_) => DATA,
+            SessionError::Data(error) => data_code(error),
             SessionError::Store(_) => FAILURE,
             SessionError::Interrupted { .. } => INTERRUPTED,
             SessionError::Experiment(_) | SessionError::Claim(_) => USAGE,
         };
         Failure::new(code, error.explain(lang))
+    }
+}
+
+/// A name or a number that nothing can be done with is a mistake in the
+/// command or the experiment; everything else is the data's.
+fn data_code(error: &DataError) -> u8 {
+    match error {
+        DataError::UnknownSet { .. }
+        | DataError::Parameter { .. }
+        | DataError::TooFew { .. }
+        | DataError::Batch { .. } => USAGE,
+        _ => DATA,
     }
 }
 

@@ -235,17 +235,46 @@ fn describe(session: &Session, completed: &Completed, terminal: &Terminal) -> St
     let folder = completed.folder.display();
     let _ =
         writeln!(text, "{}", say!(lang, "report: {folder}/report.html", "レポート: {folder}/report.html"));
-    text.push_str(&next(&results.id, lang));
+    text.push_str(&next(session, lang));
     text
 }
 
-/// Three commands to try next.
-fn next(id: &str, lang: Lang) -> String {
-    say!(
-        lang,
-        "\nnext:\n  kobai lab run {id} --as-published   with the bug of the published notebook\n  kobai data get mnist && kobai lab run {id} --data mnist\n                                                      on the published data, next to the published figures\n  kobai lab show {id}                 the networks and claims\n",
-        "\nつぎは:\n  kobai lab run {id} --as-published   公開ノートブックの誤りも含めて再現\n  kobai data get mnist && kobai lab run {id} --data mnist\n                                                      公開と同じデータで、公開値と並べる\n  kobai lab show {id}                 ネットワークと主張を見る\n"
-    )
+/// Commands to try next, each only where it leads somewhere.
+fn next(session: &Session, lang: Lang) -> String {
+    let (request, experiment) = (session.request(), session.experiment());
+    let name = &request.experiment;
+    let mut lines = Vec::new();
+    if experiment.as_published.is_some() && !request.as_published {
+        lines.push((
+            format!("kobai lab run {name} --as-published"),
+            lang.pick("with the bug of the published notebook", "公開ノートブックの誤りも含めて再現"),
+        ));
+    }
+    let published = experiment.rows.iter().any(|row| row.reference.is_some());
+    if published && request.data.as_ref().unwrap_or(&experiment.data) != "mnist" {
+        lines.push((
+            format!("kobai data get mnist && kobai lab run {name} --data mnist"),
+            lang.pick(
+                "on the published data, next to the published figures",
+                "公開と同じデータで、公開値と並べる",
+            ),
+        ));
+    }
+    lines.push((
+        format!("kobai lab show {name}"),
+        lang.pick("the networks and claims", "ネットワークと主張を見る"),
+    ));
+    let mut text = format!("\n{}\n", lang.pick("next:", "つぎは:"));
+    // A command that is longer than this column has its words on the next line.
+    const COLUMN: usize = 52;
+    for (command, words) in lines {
+        if command.len() > COLUMN - 2 {
+            let _ = writeln!(text, "  {command}\n  {:COLUMN$}{words}", "");
+        } else {
+            let _ = writeln!(text, "  {command:COLUMN$}{words}");
+        }
+    }
+    text
 }
 
 /// The exit code, and errors that came after the results.

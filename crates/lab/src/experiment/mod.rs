@@ -99,8 +99,7 @@ impl Experiment {
     /// # Errors
     /// Unknown name, unreadable file, or any mistake in it.
     pub fn load(name: &str, changes: &Changes) -> Read<Experiment> {
-        let is_path = name.ends_with(".toml") || name.contains(['/', '\\']);
-        let source = if is_path {
+        let source = if is_path(name) {
             let text = std::fs::read_to_string(Path::new(name)).map_err(|e| ExperimentError {
                 file: name.into(),
                 line: None,
@@ -207,6 +206,12 @@ impl Experiment {
         };
         self.rows.iter().map(plan).collect()
     }
+}
+
+/// Whether an experiment is named by the path of its file.
+#[must_use]
+pub fn is_path(name: &str) -> bool {
+    name.ends_with(".toml") || name.contains(['/', '\\'])
 }
 
 /// Tables that rows share and may set differently.

@@ -76,7 +76,8 @@ pub(crate) fn word_of(verdict: Verdict, n: usize, lang: Lang) -> &'static str {
 
 /// The numbers that decide a claim, in one line.
 pub(crate) fn deciding_numbers(claim: &Claim, lang: Lang) -> String {
-    let mean = decisive(claim.mean);
+    // Every run diverged or measures nothing of the kind.
+    let mean = if claim.n == 0 { "–".to_string() } else { decisive(claim.mean) };
     let mut parts = vec![format!("{} = {mean}", claim.measure)];
     if let Some([low, high]) = claim.interval {
         let confidence = number::compact(claim.confidence * 100.0, 3);
