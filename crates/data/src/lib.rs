@@ -23,6 +23,7 @@ pub mod download;
 pub mod error;
 mod hash;
 pub mod idx;
+pub mod image;
 pub mod locate;
 pub mod registry;
 pub mod sampler;
@@ -32,6 +33,7 @@ pub mod verify;
 
 pub use dataset::{Dataset, Inputs, Split, Targets, TargetsMut};
 pub use error::DataError;
+pub use image::Image;
 pub use locate::Locations;
 pub use registry::{SetInfo, load};
 pub use sampler::{Sampler, Sampling};

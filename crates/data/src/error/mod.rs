@@ -1,7 +1,8 @@
 //! Everything that can go wrong with data. In the binary: exit code 3.
 //!
-//! The words, in both languages, are in `text.rs` and `problems.rs`.
+//! The words, in both languages, are in `text.rs`, `problems.rs` and `pictures.rs`.
 
+mod pictures;
 mod problems;
 mod text;
 
@@ -9,7 +10,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use kobai_engine::{Explain, Lang, Shape};
+use kobai_engine::{Explain, Explanation, Lang, Shape};
 
 /// What went wrong with data.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +46,13 @@ pub enum DataError {
         file: PathBuf,
         /// What is wrong with it.
         problem: IdxProblem,
+    },
+    /// A picture cannot be used.
+    Image {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it.
+        problem: ImageProblem,
     },
     /// Images and labels do not belong together.
     CountMismatch {
@@ -156,6 +164,45 @@ pub enum DataError {
         problem: DatasetProblem,
     },
 }
+
+/// What is wrong with a picture.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ImageProblem {
+    /// It is neither JPEG nor PNG.
+    Format {
+        /// What it seems to be, as the ending of a file name.
+        got: Option<&'static str>,
+    },
+    /// It is damaged, or of a kind that the decoder does not know.
+    Damaged {
+        /// What the decoder says.
+        reason: String,
+    },
+    /// It has, or would have, too many pixels.
+    TooLarge {
+        /// Rows.
+        height: usize,
+        /// Columns.
+        width: usize,
+        /// Pixels that are accepted.
+        limit: u64,
+    },
+}
+
+impl Explain for ImageProblem {
+    fn explain(&self, lang: Lang) -> Explanation {
+        pictures::image(lang, None, self)
+    }
+}
+
+impl fmt::Display for ImageProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.explain(Lang::En).fmt(f)
+    }
+}
+
+impl std::error::Error for ImageProblem {}
 
 /// What is wrong with an IDX file.
 #[derive(Debug)]

@@ -2,7 +2,9 @@ use std::io;
 
 use kobai_engine::{Explain, Lang, Shape};
 
-use super::{Action, DataError, DatasetProblem, IdxProblem, MirrorFailure, MirrorReason, WantedFile};
+use super::{
+    Action, DataError, DatasetProblem, IdxProblem, ImageProblem, MirrorFailure, MirrorReason, WantedFile,
+};
 
 /// One of every variant.
 fn all() -> Vec<DataError> {
@@ -23,6 +25,7 @@ fn all() -> Vec<DataError> {
     .map(|reason| MirrorFailure { url: "http://m/f".into(), reason });
     let wanted =
         WantedFile { name: "f.gz".into(), size: 5, sha256: "aa".into(), urls: vec!["http://m/f".into()] };
+    let image = |problem| DataError::Image { file: "a.jpg".into(), problem };
     let folder = "dir".to_owned();
     let mut all = vec![
         DataError::UnknownSet { name: "mnst".into(), nearest: Some("mnist") },
@@ -59,6 +62,15 @@ fn all() -> Vec<DataError> {
             IdxProblem::Gzip { source: broken() },
         ]
         .map(idx),
+    );
+    all.extend(
+        [
+            ImageProblem::Format { got: Some("gif") },
+            ImageProblem::Format { got: None },
+            ImageProblem::Damaged { reason: "bad marker".into() },
+            ImageProblem::TooLarge { height: 1, width: 9, limit: 5 },
+        ]
+        .map(image),
     );
     all.extend(
         [

@@ -2,6 +2,7 @@
 
 use kobai_engine::{Explain, Explanation, Lang, say};
 
+use super::pictures::image;
 use super::problems::{dataset, differs, idx, mirror};
 use super::{Action, DataError};
 
@@ -72,6 +73,7 @@ impl Explain for DataError {
                 ))
             }
             DataError::Idx { file, problem } => idx(lang, &file.display().to_string(), problem),
+            DataError::Image { file, problem } => image(lang, Some(&file.display().to_string()), problem),
             DataError::CountMismatch { images, image_count, labels, label_count } => {
                 let (images, labels) = (images.display(), labels.display());
                 Explanation::new(say!(
