@@ -17,10 +17,13 @@
 //! their own issue), Keras' `mnist.npz` and parquet (the four IDX files hold
 //! the same data and one reader is enough), and anything that prints.
 
+mod archive;
+pub mod cifar;
 pub mod dataset;
 pub mod digits;
 pub mod download;
 pub mod error;
+pub mod folder;
 mod hash;
 pub mod idx;
 pub mod image;

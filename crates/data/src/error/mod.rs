@@ -40,7 +40,7 @@ pub enum DataError {
         /// The files that are missing, by their plain names.
         files: Vec<&'static str>,
     },
-    /// A file is no proper IDX file, or not the one that it should be.
+    /// A file of numbers (IDX, or CIFAR's records) is not what it should be.
     Idx {
         /// The file.
         file: PathBuf,
@@ -53,6 +53,20 @@ pub enum DataError {
         file: PathBuf,
         /// What is wrong with it.
         problem: ImageProblem,
+    },
+    /// A file is no tar archive, or a damaged one.
+    Archive {
+        /// The file.
+        file: PathBuf,
+        /// What the reader says.
+        source: io::Error,
+    },
+    /// A folder or archive of pictures does not make a data set.
+    Pictures {
+        /// The folder or archive.
+        folder: PathBuf,
+        /// What is wrong with it.
+        problem: FolderProblem,
     },
     /// Images and labels do not belong together.
     CountMismatch {
@@ -186,6 +200,45 @@ pub enum ImageProblem {
         /// Columns.
         width: usize,
         /// Pixels that are accepted.
+        limit: u64,
+    },
+    /// It has another size than the pictures before it.
+    Size {
+        /// Height and width of the first picture.
+        expected: [usize; 2],
+        /// Its height and width.
+        got: [usize; 2],
+    },
+}
+
+/// Why pictures in folders do not make a data set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FolderProblem {
+    /// There are none.
+    NoPictures,
+    /// A picture lies in no folder that names its class.
+    NoClass {
+        /// The picture.
+        file: String,
+    },
+    /// There is nothing to tell apart.
+    OneClass {
+        /// The only class.
+        class: String,
+    },
+    /// A class is tested on that cannot be learned.
+    UnknownClass {
+        /// The class.
+        class: String,
+    },
+    /// No class has two pictures, so none can be set aside.
+    NothingToTest,
+    /// More pixels than this program keeps in memory.
+    TooLarge {
+        /// Bytes of all pictures together.
+        bytes: u64,
+        /// Bytes that are accepted.
         limit: u64,
     },
 }
