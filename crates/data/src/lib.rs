@@ -17,12 +17,16 @@
 //! their own issue), Keras' `mnist.npz` and parquet (the four IDX files hold
 //! the same data and one reader is enough), and anything that prints.
 
+mod archive;
+pub mod cifar;
 pub mod dataset;
 pub mod digits;
 pub mod download;
 pub mod error;
+pub mod folder;
 mod hash;
 pub mod idx;
+pub mod image;
 pub mod locate;
 pub mod registry;
 pub mod sampler;
@@ -32,6 +36,7 @@ pub mod verify;
 
 pub use dataset::{Dataset, Inputs, Split, Targets, TargetsMut};
 pub use error::DataError;
+pub use image::Image;
 pub use locate::Locations;
 pub use registry::{SetInfo, load};
 pub use sampler::{Sampler, Sampling};

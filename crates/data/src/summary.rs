@@ -41,6 +41,53 @@ impl Dataset {
     }
 }
 
+impl Dataset {
+    /// Mean and standard deviation (population) of each channel of pictures,
+    /// after the division; for other shapes one pair for all numbers. What
+    /// per-channel normalisation subtracts and divides by.
+    ///
+    /// Bytes are summed as integers, exactly; floats in f64 in two passes, in
+    /// storage order.
+    #[must_use]
+    pub fn channel_moments(&self) -> Vec<(f64, f64)> {
+        let channels = channels(self);
+        match self.inputs() {
+            Inputs::U8 { data, divisor } => {
+                let mut sums = vec![(0u64, 0u64); channels];
+                for pixel in data.chunks_exact(channels) {
+                    for ((sum, squares), &byte) in sums.iter_mut().zip(pixel) {
+                        *sum += u64::from(byte);
+                        *squares += u64::from(byte) * u64::from(byte);
+                    }
+                }
+                let (n, d) = ((data.len() / channels) as f64, f64::from(*divisor));
+                let moments = |(sum, squares): (u64, u64)| {
+                    let mean = sum as f64 / n;
+                    (mean / d, (squares as f64 / n - mean * mean).max(0.0).sqrt() / d)
+                };
+                sums.into_iter().map(moments).collect()
+            }
+            Inputs::F32(data) => {
+                let n = (data.len() / channels) as f64;
+                let of = |c: usize| data.iter().skip(c).step_by(channels).map(|&x| f64::from(x));
+                let moments = |c: usize| {
+                    let mean = of(c).sum::<f64>() / n;
+                    (mean, (of(c).map(|x| (x - mean) * (x - mean)).sum::<f64>() / n).sqrt())
+                };
+                (0..channels).map(moments).collect()
+            }
+        }
+    }
+}
+
+/// Channels of pictures, which lie side by side in memory; 1 for anything else.
+pub(crate) fn channels(set: &Dataset) -> usize {
+    match set.shape().dims() {
+        [channels, _, _] => *channels,
+        _ => 1,
+    }
+}
+
 /// Mean, standard deviation, least and greatest. Sums of integers: exact.
 fn byte_moments(data: &[u8], divisor: u8) -> (f64, f64, f32, f32) {
     let (mut sum, mut squares, mut least, mut most) = (0u64, 0u64, u8::MAX, 0u8);

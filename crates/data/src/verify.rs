@@ -6,11 +6,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::error::{Action, DataError};
+use crate::cifar;
+use crate::error::{Action, DataError, IdxProblem};
 use crate::hash;
 use crate::idx;
 use crate::locate::Locations;
-use crate::registry::{self, FileInfo, SetInfo, Source};
+use crate::registry::{self, FileInfo, FileSet, Format, SetInfo, Source};
 
 /// What is known about one file.
 #[derive(Debug)]
@@ -122,22 +123,30 @@ pub fn verify(name: &str, locations: &Locations) -> Result<SetReport, DataError>
         Some(found) => found.folder,
         None => info.download_folder.ok_or(DataError::NoFolder)?,
     };
-    let files = files.files.iter().map(|file| verify_file(file, &folder)).collect();
+    let files = files.files.iter().map(|file| verify_file(file, files, &folder)).collect();
     Ok(SetReport { set: info.set, folder: Some(folder), files })
 }
 
 /// Checks one file of a folder.
-pub(crate) fn verify_file(file: &'static FileInfo, folder: &Path) -> FileReport {
+pub(crate) fn verify_file(file: &'static FileInfo, set: &FileSet, folder: &Path) -> FileReport {
     let mut report = FileReport { file, path: None, size: None, sha256: None, verdict: Verdict::Missing };
-    let Some(path) = registry::in_folder_one(folder, file.name) else { return report };
-    report.verdict =
-        inspect(file, &path, &mut report.size, &mut report.sha256).unwrap_or_else(Verdict::Damaged);
+    let Some(path) = registry::in_folder_one(folder, file.name) else {
+        // The archive may have been unpacked, and thrown away.
+        if let Some(files) = cifar::in_folder(folder).filter(|_| set.format == Format::Cifar) {
+            report.verdict = plausible_cifar(&files).unwrap_or_else(Verdict::Damaged);
+            report.path = files[0].parent().map(Path::to_owned);
+        }
+        return report;
+    };
+    report.verdict = inspect(file, set.format, &path, &mut report.size, &mut report.sha256)
+        .unwrap_or_else(Verdict::Damaged);
     report.path = Some(path);
     report
 }
 
 fn inspect(
     file: &'static FileInfo,
+    format: Format,
     path: &Path,
     size: &mut Option<u64>,
     sha256: &mut Option<String>,
@@ -148,6 +157,9 @@ fn inspect(
     *sha256 = Some(sum);
     if archive {
         return Ok(Verdict::Original);
+    }
+    if format == Format::Cifar {
+        return plausible_cifar(&[path.to_owned()]);
     }
     match file.content_sha256 {
         Some(expected) => {
@@ -161,6 +173,18 @@ fn inspect(
             Ok(Verdict::Plausible)
         }
     }
+}
+
+/// Whether these are CIFAR's records, as many as there should be.
+fn plausible_cifar(files: &[PathBuf]) -> Result<Verdict, DataError> {
+    let split = cifar::load(files, "cifar10")?;
+    for (got, expected) in [(split.train.len(), 50_000), (split.test.len(), 10_000)] {
+        if got != expected {
+            let problem = IdxProblem::Count { expected, got };
+            return Err(DataError::Idx { file: files[0].clone(), problem });
+        }
+    }
+    Ok(Verdict::Plausible)
 }
 
 /// Whether a file is a proper IDX file of the right size.

@@ -171,7 +171,8 @@ fn get_files(
 ) -> Result<Got, DataError> {
     match registry::find(set, files, locations) {
         Ok(found) => {
-            if files.files.iter().all(|file| verify::verify_file(file, &found.folder).verdict.is_ok()) {
+            if files.files.iter().all(|file| verify::verify_file(file, files, &found.folder).verdict.is_ok())
+            {
                 return Ok(Got::Present { folder: found.folder });
             }
         }
@@ -181,8 +182,8 @@ fn get_files(
     let folder = locations.download_folder(set.id).ok_or(DataError::NoFolder)?;
     let missing = || -> Vec<WantedFile> {
         let mut missing = Vec::new();
-        for file in &files.files {
-            if !verify::verify_file(file, &folder).verdict.is_ok() {
+        for file in files.files {
+            if !verify::verify_file(file, files, &folder).verdict.is_ok() {
                 missing.push(file.wanted(files));
             }
         }

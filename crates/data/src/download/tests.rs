@@ -14,7 +14,7 @@ use super::{Event, Got, Options, get_files};
 use crate::error::DataError;
 use crate::hash;
 use crate::locate::Locations;
-use crate::registry::{FILE_NAMES, FileInfo, FileSet, SETS};
+use crate::registry::{FILE_NAMES, FileInfo, FileSet, Format, SETS};
 
 const SIZE: usize = 5000;
 
@@ -24,7 +24,8 @@ fn set(server: &Server) -> &'static FileSet {
     let file =
         |name| FileInfo { name, size: SIZE as u64, sha256, content_size: SIZE as u64, content_sha256: None };
     let mirrors: &'static [&'static str] = vec![mirror].leak();
-    Box::leak(Box::new(FileSet { folders: &["mnist"], mirrors, files: FILE_NAMES.map(file) }))
+    let files: &'static [FileInfo] = Box::leak(Box::new(FILE_NAMES.map(file)));
+    Box::leak(Box::new(FileSet { format: Format::Idx, folders: &["mnist"], mirrors, files }))
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! Everything that can go wrong with data. In the binary: exit code 3.
 //!
-//! The words, in both languages, are in `text.rs` and `problems.rs`.
+//! The words, in both languages, are in `text.rs`, `problems.rs` and `pictures.rs`.
 
+mod pictures;
 mod problems;
 mod text;
 
@@ -9,7 +10,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use kobai_engine::{Explain, Lang, Shape};
+use kobai_engine::{Explain, Explanation, Lang, Shape};
 
 /// What went wrong with data.
 #[derive(Debug, thiserror::Error)]
@@ -39,12 +40,33 @@ pub enum DataError {
         /// The files that are missing, by their plain names.
         files: Vec<&'static str>,
     },
-    /// A file is no proper IDX file, or not the one that it should be.
+    /// A file of numbers (IDX, or CIFAR's records) is not what it should be.
     Idx {
         /// The file.
         file: PathBuf,
         /// What is wrong with it.
         problem: IdxProblem,
+    },
+    /// A picture cannot be used.
+    Image {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it.
+        problem: ImageProblem,
+    },
+    /// A file is no tar archive, or a damaged one.
+    Archive {
+        /// The file.
+        file: PathBuf,
+        /// What the reader says.
+        source: io::Error,
+    },
+    /// A folder or archive of pictures does not make a data set.
+    Pictures {
+        /// The folder or archive.
+        folder: PathBuf,
+        /// What is wrong with it.
+        problem: FolderProblem,
     },
     /// Images and labels do not belong together.
     CountMismatch {
@@ -156,6 +178,84 @@ pub enum DataError {
         problem: DatasetProblem,
     },
 }
+
+/// What is wrong with a picture.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ImageProblem {
+    /// It is neither JPEG nor PNG.
+    Format {
+        /// What it seems to be, as the ending of a file name.
+        got: Option<&'static str>,
+    },
+    /// It is damaged, or of a kind that the decoder does not know.
+    Damaged {
+        /// What the decoder says.
+        reason: String,
+    },
+    /// It has, or would have, too many pixels.
+    TooLarge {
+        /// Rows.
+        height: usize,
+        /// Columns.
+        width: usize,
+        /// Pixels that are accepted.
+        limit: u64,
+    },
+    /// It has another size than the pictures before it.
+    Size {
+        /// Height and width of the first picture.
+        expected: [usize; 2],
+        /// Its height and width.
+        got: [usize; 2],
+    },
+}
+
+/// Why pictures in folders do not make a data set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FolderProblem {
+    /// There are none.
+    NoPictures,
+    /// A picture lies in no folder that names its class.
+    NoClass {
+        /// The picture.
+        file: String,
+    },
+    /// There is nothing to tell apart.
+    OneClass {
+        /// The only class.
+        class: String,
+    },
+    /// A class is tested on that cannot be learned.
+    UnknownClass {
+        /// The class.
+        class: String,
+    },
+    /// No class has two pictures, so none can be set aside.
+    NothingToTest,
+    /// More pixels than this program keeps in memory.
+    TooLarge {
+        /// Bytes of all pictures together.
+        bytes: u64,
+        /// Bytes that are accepted.
+        limit: u64,
+    },
+}
+
+impl Explain for ImageProblem {
+    fn explain(&self, lang: Lang) -> Explanation {
+        pictures::image(lang, None, self)
+    }
+}
+
+impl fmt::Display for ImageProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.explain(Lang::En).fmt(f)
+    }
+}
+
+impl std::error::Error for ImageProblem {}
 
 /// What is wrong with an IDX file.
 #[derive(Debug)]

@@ -2,7 +2,10 @@ use std::io;
 
 use kobai_engine::{Explain, Lang, Shape};
 
-use super::{Action, DataError, DatasetProblem, IdxProblem, MirrorFailure, MirrorReason, WantedFile};
+use super::{
+    Action, DataError, DatasetProblem, FolderProblem, IdxProblem, ImageProblem, MirrorFailure, MirrorReason,
+    WantedFile,
+};
 
 /// One of every variant.
 fn all() -> Vec<DataError> {
@@ -23,6 +26,7 @@ fn all() -> Vec<DataError> {
     .map(|reason| MirrorFailure { url: "http://m/f".into(), reason });
     let wanted =
         WantedFile { name: "f.gz".into(), size: 5, sha256: "aa".into(), urls: vec!["http://m/f".into()] };
+    let image = |problem| DataError::Image { file: "a.jpg".into(), problem };
     let folder = "dir".to_owned();
     let mut all = vec![
         DataError::UnknownSet { name: "mnst".into(), nearest: Some("mnist") },
@@ -36,6 +40,7 @@ fn all() -> Vec<DataError> {
         DataError::Offline { set: "mnist", files: vec![wanted], folder: folder.into() },
         DataError::Busy { lock: "dir/.lock".into() },
         DataError::NoFolder,
+        DataError::Archive { file: "a.tar".into(), source: broken() },
         DataError::Parameter { set: "moons", parameter: "noise", value: -1.0, least: 0.0, most: 10.0 },
         DataError::TooFew { name: "toy".into(), asked: 3, available: 2 },
         DataError::Batch { batch: 9, available: 3 },
@@ -59,6 +64,27 @@ fn all() -> Vec<DataError> {
             IdxProblem::Gzip { source: broken() },
         ]
         .map(idx),
+    );
+    all.extend(
+        [
+            ImageProblem::Format { got: Some("gif") },
+            ImageProblem::Format { got: None },
+            ImageProblem::Damaged { reason: "bad marker".into() },
+            ImageProblem::TooLarge { height: 1, width: 9, limit: 5 },
+            ImageProblem::Size { expected: [8, 8], got: [8, 9] },
+        ]
+        .map(image),
+    );
+    all.extend(
+        [
+            FolderProblem::NoPictures,
+            FolderProblem::NoClass { file: "a.jpg".into() },
+            FolderProblem::OneClass { class: "cat".into() },
+            FolderProblem::UnknownClass { class: "dog".into() },
+            FolderProblem::NothingToTest,
+            FolderProblem::TooLarge { bytes: 9, limit: 5 },
+        ]
+        .map(|problem| DataError::Pictures { folder: "dir".into(), problem }),
     );
     all.extend(
         [

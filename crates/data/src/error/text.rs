@@ -2,6 +2,7 @@
 
 use kobai_engine::{Explain, Explanation, Lang, say};
 
+use super::pictures::{image, pictures};
 use super::problems::{dataset, differs, idx, mirror};
 use super::{Action, DataError};
 
@@ -17,8 +18,8 @@ impl Explain for DataError {
                 };
                 text.hint(say!(
                     lang,
-                    "`kobai data list` shows all names; a folder with the four IDX files works too",
-                    "`kobai data list` で名前の一覧が見られます。四つの IDX ファイルが入ったフォルダーも指定できます"
+                    "`kobai data list` shows all names; a folder works too: four IDX files, or pictures in folders named after their classes",
+                    "`kobai data list` で名前の一覧が見られます。フォルダー (四つの IDX ファイル、またはクラス名のフォルダーに分けた画像) も指定できます"
                 ))
             }
             DataError::Missing { set, searched, unconfirmed } => {
@@ -72,6 +73,19 @@ impl Explain for DataError {
                 ))
             }
             DataError::Idx { file, problem } => idx(lang, &file.display().to_string(), problem),
+            DataError::Image { file, problem } => image(lang, Some(&file.display().to_string()), problem),
+            DataError::Archive { file, source } => {
+                let file = file.display();
+                Explanation::new(say!(
+                    lang,
+                    "{file}: no tar archive, or a damaged one",
+                    "{file}: tar アーカイブではないか、壊れています"
+                ))
+                .fact(say!(lang, "reason: {source}", "理由: {source}"))
+            }
+            DataError::Pictures { folder, problem } => {
+                pictures(lang, &folder.display().to_string(), problem)
+            }
             DataError::CountMismatch { images, image_count, labels, label_count } => {
                 let (images, labels) = (images.display(), labels.display());
                 Explanation::new(say!(

@@ -10,7 +10,8 @@
 //! because of the hash. Other known homes of MNIST hold `.npz` or parquet,
 //! which are not read here.
 
-use super::{FileInfo, FileSet, SetInfo, Source};
+use super::{FileInfo, FileSet, Format, SetInfo, Source};
+use crate::cifar;
 use crate::digits;
 use crate::synthetic::{Kind, Synthetic};
 
@@ -42,6 +43,10 @@ const FASHION_JA: [&str; 10] = [
 const KANA_EN: [&str; 10] = ["o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"];
 const KANA_JA: [&str; 10] = ["お", "き", "す", "つ", "な", "は", "ま", "や", "れ", "を"];
 
+const CIFAR_EN: [&str; 10] =
+    ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
+const CIFAR_JA: [&str; 10] = ["飛行機", "自動車", "鳥", "猫", "鹿", "犬", "カエル", "馬", "船", "トラック"];
+
 /// Every named data set, in the order in which to list them.
 pub static SETS: &[SetInfo] = &[
     SetInfo {
@@ -69,12 +74,13 @@ pub static SETS: &[SetInfo] = &[
         licence: "CC-BY-SA-3.0",
         attribution: "Y. LeCun, L. Bottou, Y. Bengio and P. Haffner, Gradient-based learning applied to document recognition, Proceedings of the IEEE 86, 1998; data by Y. LeCun and C. Cortes",
         source: Source::Files(&FileSet {
+            format: Format::Idx,
             folders: &["mnist", "MNIST/raw"],
             mirrors: &[
                 "https://ossci-datasets.s3.amazonaws.com/mnist/",
                 "https://storage.googleapis.com/cvdf-datasets/mnist/",
             ],
-            files: [
+            files: &[
                 FileInfo {
                     name: "train-images-idx3-ubyte",
                     size: 9_912_422,
@@ -118,13 +124,14 @@ pub static SETS: &[SetInfo] = &[
         licence: "MIT",
         attribution: "H. Xiao, K. Rasul and R. Vollgraf, Fashion-MNIST: a Novel Image Dataset for Benchmarking Machine Learning Algorithms, arXiv:1708.07747, 2017",
         source: Source::Files(&FileSet {
+            format: Format::Idx,
             folders: &["fashion-mnist", "FashionMNIST/raw"],
             mirrors: &[
                 "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/",
                 "https://storage.googleapis.com/tensorflow/tf-keras-datasets/",
                 "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
             ],
-            files: [
+            files: &[
                 FileInfo {
                     name: "train-images-idx3-ubyte",
                     size: 26_421_880,
@@ -168,12 +175,13 @@ pub static SETS: &[SetInfo] = &[
         licence: "CC-BY-SA-4.0",
         attribution: "KMNIST Dataset (created by CODH), adapted from Kuzushiji Dataset (created by NIJL and others), doi:10.20676/00000341",
         source: Source::Files(&FileSet {
+            format: Format::Idx,
             folders: &["kmnist", "KMNIST/raw"],
             mirrors: &[
                 "http://codh.rois.ac.jp/kmnist/dataset/kmnist/",
                 "https://storage.googleapis.com/s4tf-hosted-binaries/datasets/KMNIST/",
             ],
-            files: [
+            files: &[
                 FileInfo {
                     name: "train-images-idx3-ubyte",
                     size: 18_165_135,
@@ -203,6 +211,34 @@ pub static SETS: &[SetInfo] = &[
                     content_sha256: None,
                 },
             ],
+        }),
+    },
+    SetInfo {
+        id: "cifar10",
+        aliases: &["cifar-10", "cifar"],
+        title: ["photographs in colour, 32×32 (CIFAR-10)", "カラー写真 32×32 (CIFAR-10)"],
+        dims: &[3, cifar::SIDE, cifar::SIDE],
+        classes: cifar::CLASSES,
+        class_names: [&CIFAR_EN, &CIFAR_JA],
+        train_len: 50_000,
+        test_len: 10_000,
+        // Upstream states none.
+        licence: "NOASSERTION",
+        attribution: "A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, technical report, University of Toronto, 2009",
+        source: Source::Files(&FileSet {
+            format: Format::Cifar,
+            folders: &["cifar10", "cifar-10", "CIFAR10"],
+            mirrors: &[
+                "https://storage.googleapis.com/s4tf-hosted-binaries/datasets/CIFAR10/",
+                "https://www.cs.toronto.edu/~kriz/",
+            ],
+            files: &[FileInfo {
+                name: "cifar-10-binary.tar",
+                size: 170_052_171,
+                sha256: "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
+                content_size: 0,
+                content_sha256: None,
+            }],
         }),
     },
     procedural(0, "interleaved spirals", "入り組んだ渦巻き"),

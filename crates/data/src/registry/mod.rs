@@ -1,14 +1,16 @@
 //! Every data set that has a name, and how a name becomes a data set.
 //!
-//! The table itself is in `catalog.rs`.
+//! The table itself is in `catalog.rs`; what a path may be is in `path.rs`.
 
 mod catalog;
+mod path;
 
 use std::path::{Path, PathBuf};
 
 use kobai_engine::text::nearest;
 use kobai_engine::{Lang, Shape};
 
+use crate::cifar;
 use crate::dataset::{Dataset, Inputs, Split, Targets};
 use crate::digits;
 use crate::error::{DataError, IdxProblem, WantedFile};
@@ -51,19 +53,31 @@ pub enum Source {
     Embedded,
     /// They are made when they are needed.
     Procedural(Kind),
-    /// Four IDX files.
+    /// Files that are downloaded or put in place.
     Files(&'static FileSet),
 }
 
-/// Four IDX files, as upstream publishes them.
+/// How the files of a set are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Format {
+    /// Four IDX files: training images and labels, test images and labels.
+    Idx,
+    /// One archive with CIFAR's records.
+    Cifar,
+}
+
+/// The files of a set, as upstream publishes them.
 #[derive(Debug)]
 pub struct FileSet {
+    /// How they are read.
+    pub format: Format,
     /// Folders below a root that hold this set and no other.
     pub folders: &'static [&'static str],
     /// Addresses that a file name is appended to, in the order in which to try.
     pub mirrors: &'static [&'static str],
-    /// Training images and labels, test images and labels.
-    pub files: [FileInfo; 4],
+    /// The files; IDX files in the order of [`Format::Idx`].
+    pub files: &'static [FileInfo],
 }
 
 /// One file of a set.
@@ -75,7 +89,7 @@ pub struct FileInfo {
     pub size: u64,
     /// SHA-256 of the archive.
     pub sha256: &'static str,
-    /// Bytes of the unpacked file.
+    /// Bytes of the unpacked file; 0 if that is not known.
     pub content_size: u64,
     /// SHA-256 of the unpacked file, where it is known.
     pub content_sha256: Option<&'static str>,
@@ -86,8 +100,8 @@ pub struct FileInfo {
 pub struct Found {
     /// The folder.
     pub folder: PathBuf,
-    /// Training images and labels, test images and labels.
-    pub files: [PathBuf; 4],
+    /// The files, in the order of the set; of an unpacked archive those in it.
+    pub files: Vec<PathBuf>,
 }
 
 /// A set and where it is.
@@ -174,8 +188,10 @@ pub fn info(name: &str, locations: &Locations) -> Result<Info, DataError> {
     Ok(Info { set, found, download_folder: locations.download_folder(set.id) })
 }
 
-/// Loads a data set: a name, or a folder with four IDX files under
-/// torchvision's names (plain or `.gz`). Never uses the network.
+/// Loads a data set: a name, or a path. A path may be a folder with four IDX
+/// files under torchvision's names (plain or `.gz`), CIFAR-10's binary version
+/// as an archive or unpacked, or pictures in folders named after their classes
+/// ([`crate::folder`]), as such or in a tar archive. Never uses the network.
 ///
 /// Procedural sets are made with their default parameters and seed 0; use
 /// [`Synthetic`] for others. Of a folder, the number of classes is one more
@@ -189,10 +205,10 @@ pub fn load(name_or_path: &str, locations: &Locations) -> Result<Split, DataErro
     let set = match set(name_or_path) {
         Ok(set) => set,
         Err(unknown) => {
-            let folder = Path::new(name_or_path);
+            let given = Path::new(name_or_path);
             let path_like = name_or_path.contains(['/', '\\']) || name_or_path.starts_with('.');
-            if folder.is_dir() || path_like {
-                return load_folder(folder);
+            if given.exists() || path_like {
+                return path::load(given);
             }
             return Err(unknown);
         }
@@ -200,7 +216,13 @@ pub fn load(name_or_path: &str, locations: &Locations) -> Result<Split, DataErro
     match &set.source {
         Source::Embedded => Ok(digits::load()),
         Source::Procedural(kind) => Synthetic::new(*kind).make(0),
-        Source::Files(files) => load_files(&find(set, files, locations)?, Some(set), set.id),
+        Source::Files(files) => {
+            let found = find(set, files, locations)?;
+            match files.format {
+                Format::Idx => load_files(&found, Some(set), set.id),
+                Format::Cifar => counted(set, &found, cifar::load(&found.files, set.id)?),
+            }
+        }
     }
 }
 
@@ -212,7 +234,7 @@ pub fn load(name_or_path: &str, locations: &Locations) -> Result<Split, DataErro
 pub fn load_folder(folder: &Path) -> Result<Split, DataError> {
     let name = folder.file_name().map_or_else(|| "folder".into(), |n| n.to_string_lossy().into_owned());
     match in_folder(folder) {
-        Ok(files) => load_files(&Found { folder: folder.to_owned(), files }, None, &name),
+        Ok(files) => load_files(&Found { folder: folder.to_owned(), files: files.into() }, None, &name),
         Err(files) => Err(DataError::Incomplete { folder: folder.to_owned(), files }),
     }
 }
@@ -226,14 +248,35 @@ pub(crate) fn find(
     let candidates = locations.candidates(files.folders);
     let mut unconfirmed = Vec::new();
     for candidate in &candidates {
-        let Ok(paths) = in_folder(&candidate.folder) else { continue };
-        if candidate.named || proves(&paths[1], &files.files[1])? {
+        let Some(paths) = files_in(&candidate.folder, files) else { continue };
+        if candidate.named || files.format == Format::Cifar || proves(&paths[1], &files.files[1])? {
             return Ok(Found { folder: candidate.folder.clone(), files: paths });
         }
         unconfirmed.push(candidate.folder.clone());
     }
     let searched = candidates.into_iter().map(|c| c.folder).filter(|f| !unconfirmed.contains(f)).collect();
     Err(DataError::Missing { set: set.id, searched, unconfirmed })
+}
+
+/// The files of a set in a folder.
+fn files_in(folder: &Path, files: &FileSet) -> Option<Vec<PathBuf>> {
+    match files.format {
+        Format::Idx => in_folder(folder).ok().map(Vec::from),
+        Format::Cifar => in_folder_one(folder, files.files[0].name)
+            .map(|archive| vec![archive])
+            .or_else(|| cifar::in_folder(folder)),
+    }
+}
+
+/// Checks that a set has as many examples as it should.
+fn counted(set: &SetInfo, found: &Found, split: Split) -> Result<Split, DataError> {
+    for (got, expected) in [(split.train.len(), set.train_len), (split.test.len(), set.test_len)] {
+        if got != expected {
+            let problem = IdxProblem::Count { expected, got };
+            return Err(DataError::Idx { file: found.folder.clone(), problem });
+        }
+    }
+    Ok(split)
 }
 
 /// Whether a file is known to be the one of this set. The training labels
@@ -271,7 +314,9 @@ pub(crate) fn in_folder_one(folder: &Path, name: &str) -> Option<PathBuf> {
 }
 
 fn load_files(found: &Found, set: Option<&SetInfo>, name: &str) -> Result<Split, DataError> {
-    let [train_images, train_labels, test_images, test_labels] = &found.files;
+    let [train_images, train_labels, test_images, test_labels] = found.files.as_slice() else {
+        unreachable!("IDX sets have four files")
+    };
     let train = Part::read(train_images, train_labels, set.map(|s| (s.train_len, s)))?;
     let test = Part::read(test_images, test_labels, set.map(|s| (s.test_len, s)))?;
     let size = |part: &Part| [part.images.rows, part.images.cols];

@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 
 use kobai_engine::Lang;
 
-use super::{FILE_NAMES, SETS, Source, info, load, load_folder, set};
+use super::{FILE_NAMES, Format, SETS, Source, info, load, load_folder, set};
 use crate::dataset::Inputs;
 use crate::error::{DataError, IdxProblem};
 use crate::idx::tests::{gz, idx};
@@ -59,7 +59,8 @@ fn the_table_is_consistent() {
             );
             continue;
         };
-        for (file, name) in files.files.iter().zip(FILE_NAMES) {
+        for (i, file) in files.files.iter().enumerate() {
+            let name = if files.format == Format::Idx { FILE_NAMES[i] } else { "cifar-10-binary.tar" };
             assert_eq!(file.name, name);
             for sum in [Some(file.sha256), file.content_sha256].into_iter().flatten() {
                 assert!(sum.len() == 64 && sum.bytes().all(|b| b.is_ascii_hexdigit()), "{sum}");
@@ -68,7 +69,11 @@ fn the_table_is_consistent() {
             assert_eq!(wanted.urls.len(), files.mirrors.len());
             assert!(wanted.urls.iter().all(|u| u.ends_with(&format!("/{name}.gz"))), "{:?}", wanted.urls);
         }
-        assert_eq!(files.files.each_ref().map(|f| f.content_size), [47_040_016, 60_008, 7_840_016, 10_008]);
+        let sizes: Vec<u64> = files.files.iter().map(|f| f.content_size).collect();
+        match files.format {
+            Format::Idx => assert_eq!(sizes, [47_040_016, 60_008, 7_840_016, 10_008]),
+            Format::Cifar => assert_eq!(sizes, [0]),
+        }
     }
 }
 
@@ -210,4 +215,38 @@ fn verify_reports_every_file() {
 
     let digits = verify("digits", &Locations::none()).unwrap();
     assert!(digits.is_ok() && digits.files.is_empty());
+}
+
+/// Under the name of the set, CIFAR's records must be as many as upstream's;
+/// at a path, any number will do.
+#[test]
+fn cifar_is_found_counted_and_verified() {
+    use crate::cifar::{FILES, tests::records};
+    let dir = tempfile::tempdir().unwrap();
+    let places = Locations::only(dir.path());
+    assert!(matches!(load("cifar10", &places), Err(DataError::Missing { .. })));
+    assert!(matches!(verify("CIFAR-10", &places).unwrap().files[0].verdict, Verdict::Missing));
+    let at = dir.path().join("cifar10").join("cifar-10-batches-bin");
+    fs::create_dir_all(&at).unwrap();
+    for name in FILES {
+        fs::write(at.join(name), records(3, 0)).unwrap();
+    }
+    assert_eq!(info("cifar", &places).unwrap().found.unwrap().files.len(), 6);
+    let error = load("cifar10", &places).unwrap_err();
+    assert!(matches!(error, DataError::Idx { problem: IdxProblem::Count { expected: 50_000, got: 15 }, .. }));
+    let report = verify("cifar10", &places).unwrap();
+    assert!(matches!(report.files[0].verdict, Verdict::Damaged(_)) && !report.is_ok());
+    for given in [&at, at.parent().unwrap()] {
+        let split = load(path(given), &Locations::none()).unwrap();
+        assert_eq!((split.train.len(), split.test.len()), (15, 3));
+    }
+    // As many as there should be, but whether upstream's is not known.
+    let whole = dir.path().join("cifar-10");
+    fs::create_dir(&whole).unwrap();
+    for name in FILES {
+        fs::write(whole.join(name), vec![0; 10_000 * crate::cifar::RECORD]).unwrap();
+    }
+    fs::remove_dir_all(at).unwrap();
+    assert_eq!(load("cifar10", &places).unwrap().test.len(), 10_000);
+    assert!(matches!(verify("cifar10", &places).unwrap().files[0].verdict, Verdict::Plausible));
 }

@@ -154,7 +154,7 @@ fn show(name: &str, at: &Locations, json: bool, lang: Lang) -> Result<String, Da
         }
     }
     if let Source::Files(files) = &set.source {
-        for file in &files.files {
+        for file in files.files {
             line(file.archive(), format!("{} bytes  sha256 {}", file.size, file.sha256));
         }
         for mirror in files.mirrors {
