@@ -27,8 +27,8 @@
 pub mod activation;
 #[cfg(test)]
 mod checks;
-pub mod conv;
 pub mod concat;
+pub mod conv;
 pub mod dropout;
 pub mod elementwise;
 pub mod gemm;

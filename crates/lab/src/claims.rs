@@ -59,7 +59,7 @@ fn computed(name: &str) -> Option<f64> {
         "computed.sigmoid_derivative_argmax" => grid().max_by(|a, b| sigmoid(*a).total_cmp(&sigmoid(*b))),
         "computed.sigmoid_derivative_at_5" => Some(sigmoid(5.0)),
         "computed.relu_derivative_at_5" => Some(Activation::Relu.derivative(5.0)),
-        _ => None,
+        _ => crate::explain::computed(name),
     }
 }
 

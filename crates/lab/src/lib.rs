@@ -8,6 +8,7 @@
 //! | [`results`] | what runs leave behind |
 //! | [`session`] | one `kobai lab run`, from request to results |
 //! | [`store`], [`documents`] | run folders and their files |
+//! | [`explain`] | one operation, with its own numbers |
 //! | [`report`], [`chart`], [`terminal`] | pages, pictures, tables |
 //! | [`mod@bench`] | timing of workloads |
 
@@ -16,6 +17,7 @@ pub mod chart;
 pub mod claims;
 pub mod documents;
 pub mod experiment;
+pub mod explain;
 pub mod report;
 pub mod results;
 pub mod runner;

@@ -198,7 +198,10 @@ impl Session {
         changes.outputs = Some(outputs);
         let experiment = Experiment::load(&request.experiment, &changes)?;
         if let Some(n) = experiment.train_examples {
-            split.train = split.train.prefix(n)?;
+            split.train = split.train.prefix(n.min(split.train.len()))?;
+        }
+        if let Some(n) = experiment.test_examples {
+            split.test = split.test.prefix(n.min(split.test.len()))?;
         }
         for row in &experiment.rows {
             // The runner's samplers cannot fail after this.

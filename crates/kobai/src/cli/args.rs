@@ -17,6 +17,7 @@ pub(super) fn command(lang: Lang) -> Command {
             .version(env!("CARGO_PKG_VERSION"))
             .subcommand(lab(lang))
             .subcommand(data(lang))
+            .subcommand(explain(lang))
             .subcommand(bench(lang))
             .subcommand(
                 base(
@@ -284,6 +285,60 @@ fn data(lang: Lang) -> Command {
                 .arg(data_dir(lang))
                 .arg(json(lang)),
         )
+}
+
+fn explain(lang: Lang) -> Command {
+    let t = |en: &'static str, ja: &'static str| lang.pick(en, ja);
+    let size = |name: &'static str, value: &'static str, help: &'static str| {
+        Arg::new(name).long(name).value_name(value).help(help)
+    };
+    let window = |command: Command| {
+        command
+            .arg(size(
+                "input",
+                "HxW",
+                t("size of the input, such as 6x6 or 3x32x32", "入力の大きさ。例: 6x6、3x32x32"),
+            ))
+            .arg(size("kernel", "K", t("size of the window: 2, or 2x3", "窓の大きさ。例: 2、2x3")))
+            .arg(size("stride", "S", t("step of the window", "窓を動かす幅")))
+            .arg(size("padding", "P", t("zeros around the input", "入力のまわりの 0")))
+            .arg(json(lang))
+    };
+    let conv = base(
+        "conv",
+        t(
+            "a convolution: size, windows, im2col, col2im, one sum",
+            "畳み込み: 大きさ・窓・im2col・col2im・1 つの和",
+        ),
+        lang,
+    )
+    .arg(number("channels", t("input channels (1 by default)", "入力チャネル（既定は 1）")))
+    .arg(number("out-channels", t("filters (1 by default)", "フィルターの数（既定は 1）")))
+    .arg(size("dilation", "D", t("distance between the filter's cells", "フィルターのセルの間隔")))
+    .arg(number("groups", t("groups of channels", "チャネルのグループ数")));
+    let flag = |name: &'static str, help: &'static str| {
+        Arg::new(name).long(name).action(ArgAction::SetTrue).help(help)
+    };
+    let pool = base(
+        "pool",
+        t("a pooling: size, windows, values, where gradients go", "プーリング: 大きさ・窓・値・勾配の行き先"),
+        lang,
+    )
+    .arg(
+        Arg::new("kind")
+            .long("kind")
+            .value_name("max|avg")
+            .value_parser(PossibleValuesParser::new(["max", "avg"]))
+            .hide_possible_values(true)
+            .help(t("largest value or mean (max by default)", "最大か平均か（既定は max）")),
+    )
+    .arg(flag("ceil-mode", t("round the output's size up", "出力の大きさを切り上げる")))
+    .arg(flag("exclude-pad", t("leave the padding out of a mean", "平均にパディングを含めない")));
+    base("explain", t("one operation with its own numbers", "演算を実際の数値で説明する"), lang)
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand(window(conv))
+        .subcommand(window(pool))
 }
 
 fn bench(lang: Lang) -> Command {

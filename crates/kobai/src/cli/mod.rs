@@ -4,6 +4,7 @@ mod args;
 mod bench;
 mod data;
 mod errors;
+mod explain;
 mod lab;
 mod language;
 mod progress;
@@ -48,6 +49,7 @@ fn run(matches: &ArgMatches, terminal: &Terminal) -> Result<u8, Failure> {
     match matches.subcommand() {
         Some(("lab", m)) => lab::run(m, terminal),
         Some(("data", m)) => data::run(m, terminal),
+        Some(("explain", m)) => explain::run(m, terminal),
         Some(("bench", m)) => bench::run(m, terminal),
         Some(("env", m)) => environment(m.get_flag("json"), terminal.lang),
         Some(("completions", m)) => completions(m, terminal.lang),

@@ -23,8 +23,10 @@ pub use model::Model;
 pub use training::{EvaluateWhen, Training};
 
 /// The experiments in the binary: identifier and file.
-const EMBEDDED: &[(&str, &str)] =
-    &[("vanishing-gradient", include_str!("../../experiments/vanishing-gradient.toml"))];
+const EMBEDDED: &[(&str, &str)] = &[
+    ("vanishing-gradient", include_str!("../../experiments/vanishing-gradient.toml")),
+    ("convnet", include_str!("../../experiments/convnet.toml")),
+];
 
 /// Published accuracies by identifier.
 const REFERENCES: &str = include_str!("../../experiments/references.toml");
@@ -44,8 +46,10 @@ pub struct Experiment {
     pub seeds: u32,
     /// Data set by default.
     pub data: String,
-    /// The first so many training examples, if not all.
+    /// At most so many training examples, the first.
     pub train_examples: Option<usize>,
+    /// At most so many test examples, the first.
+    pub test_examples: Option<usize>,
     /// Data set that published accuracies belong to.
     pub published_on: Option<String>,
     /// Its rows.
@@ -162,6 +166,7 @@ impl Experiment {
             seeds: file.count("seeds")?.unwrap_or(8) as u32,
             data: data.must_string("set")?.into(),
             train_examples: data.count("train_examples")?,
+            test_examples: data.count("test_examples")?,
             published_on: data.string("published_on")?.map(String::from),
             rows: Vec::new(),
             claims: claims(&file)?,

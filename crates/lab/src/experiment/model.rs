@@ -4,7 +4,10 @@ use super::error::ExperimentProblem;
 use super::reader::{Read, Reader};
 use kobai_engine::init::{Fan, Init};
 use kobai_engine::layer::{Layer, LayerKind};
-use kobai_engine::layers::{Activation, BatchNorm, Dropout, Flatten, Linear, Scaling, SigmoidGradient};
+use kobai_engine::layers::{
+    Activation, AdaptiveAvgPool2d, AvgPool2d, BatchNorm, Conv2d, Dropout, Flatten, Linear, LocalResponseNorm,
+    MaxPool2d, Scaling, SigmoidGradient,
+};
 use kobai_engine::{Graph, Loss, Shape};
 use std::collections::HashMap;
 use toml::{Table, Value};
@@ -72,6 +75,9 @@ impl Model {
             let prefix = match &layer {
                 LayerKind::Linear(_) => "fc",
                 LayerKind::BatchNorm(_) => "bn",
+                LayerKind::Conv2d(_) => "conv",
+                LayerKind::MaxPool2d(_) | LayerKind::AvgPool2d(_) | LayerKind::AdaptiveAvgPool2d(_) => "pool",
+                LayerKind::LocalResponseNorm(_) => "lrn",
                 other => other.kind(),
             };
             let count = counts.entry(prefix).or_insert(0);
@@ -92,9 +98,10 @@ struct Defaults {
 }
 
 /// Layers whose first key is their kind and whose value is their main setting.
-const TABLE_LAYERS: [&str; 5] = ["linear", "dropout", "leaky-relu", "elu", "batch-norm"];
+const TABLE_LAYERS: [&str; 9] =
+    ["linear", "dropout", "leaky-relu", "elu", "batch-norm", "conv", "max-pool", "avg-pool", "lrn"];
 /// Layers that a word names.
-const WORD_LAYERS: [&str; 12] = [
+const WORD_LAYERS: [&str; 14] = [
     "activation",
     "sigmoid",
     "tanh",
@@ -107,6 +114,8 @@ const WORD_LAYERS: [&str; 12] = [
     "relu6",
     "batch-norm",
     "flatten",
+    "global-avg-pool",
+    "lrn",
 ];
 
 impl Defaults {
@@ -130,6 +139,8 @@ impl Defaults {
         Ok(match word {
             "batch-norm" => BatchNorm::default().into(),
             "flatten" => Flatten.into(),
+            "global-avg-pool" => AdaptiveAvgPool2d::new(1, 1).into(),
+            "lrn" => LocalResponseNorm::new(5).into(),
             "activation" => match self.activation {
                 Some(activation) => activation.into(),
                 None => {
@@ -175,6 +186,40 @@ impl Defaults {
                 let (in_features, bias) = (layer.count("in")?, layer.boolean_or("bias", true)?);
                 Linear { out_features, in_features, bias, init }.into()
             }
+            "conv" => {
+                let init = match layer.string("init")? {
+                    None => self.init,
+                    Some(word) => init(&layer, "init", word)?,
+                };
+                let conv = Conv2d::new(layer.must_count("conv")?, layer.must_count("kernel")?);
+                conv.stride(layer.count("stride")?.unwrap_or(1))
+                    .padding(layer.whole("padding")?.unwrap_or(0))
+                    .dilation(layer.count("dilation")?.unwrap_or(1))
+                    .groups(layer.count("groups")?.unwrap_or(1))
+                    .bias(layer.boolean_or("bias", true)?)
+                    .init(init)
+                    .into()
+            }
+            "max-pool" | "avg-pool" => {
+                let size = layer.must_count(kind)?;
+                let stride = layer.count("stride")?.unwrap_or(size);
+                let padding = layer.whole("padding")?.unwrap_or(0);
+                let ceil = layer.boolean_or("ceil_mode", false)?;
+                if kind == "max-pool" {
+                    MaxPool2d::new(size, stride).padding(padding).ceil_mode(ceil).into()
+                } else {
+                    let counts = layer.boolean_or("count_include_pad", true)?;
+                    let pool = AvgPool2d::new(size, stride).padding(padding).ceil_mode(ceil);
+                    pool.count_include_pad(counts).into()
+                }
+            }
+            "lrn" => LocalResponseNorm {
+                size: layer.must_count("lrn")?,
+                alpha: layer.float_or("alpha", 1e-4)?,
+                beta: layer.float_or("beta", 0.75)?,
+                k: layer.float_or("k", 2.0)?,
+            }
+            .into(),
             "dropout" => {
                 let p = layer.float("dropout")?.unwrap_or(0.5);
                 let scaling = match layer.string("scaling")? {

@@ -139,6 +139,14 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// A whole number that may be 0.
+    pub(super) fn whole(&self, key: &str) -> Read<Option<usize>> {
+        match self.value(key) {
+            Some(Value::Integer(0)) => Ok(Some(0)),
+            _ => self.count(key),
+        }
+    }
+
     pub(super) fn must_count(&self, key: &str) -> Read<usize> {
         let value = self.count(key)?;
         self.required(key, value)
