@@ -6,6 +6,7 @@
 //! | module | what |
 //! |---|---|
 //! | [`gemm`] | matrix product, all transposes |
+//! | [`conv`] | 2-d convolution, channels last, forward and backward |
 //! | [`activation`] | non-linear functions and their gradients, in place |
 //! | [`norm`] | batch normalisation |
 //! | [`pool2d`], [`lrn`], [`concat`] | pooling, local response normalisation, channel copies |
@@ -27,6 +28,7 @@ pub mod activation;
 #[cfg(test)]
 mod checks;
 pub mod concat;
+pub mod conv;
 pub mod dropout;
 pub mod elementwise;
 pub mod gemm;

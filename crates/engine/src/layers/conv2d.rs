@@ -1,8 +1,9 @@
 use crate::Shape;
 use crate::error::Problem;
 use crate::init::{Fan, Fans, Init};
-use crate::layer::{Backward, Cx, Forward, Layer, LayerPlan, Layout, ParamSpec, in_range, one_image};
-use kobai_kernels::Real;
+use crate::layer::{Backward, Cx, Extent, Forward, Layer, LayerPlan, Layout, ParamSpec, in_range, one_image};
+use kobai_kernels::conv::{self, Conv};
+use kobai_kernels::{Real, reduce};
 
 /// A convolution over images (strictly a cross-correlation, as everywhere in
 /// deep learning): every output pixel is a weighted sum of a window of the
@@ -123,6 +124,15 @@ impl Conv2d {
     pub fn init(self, init: Init) -> Self {
         Conv2d { init, ..self }
     }
+
+    /// What the kernels need to know, for an input that is an image.
+    fn kernels(&self, input: Shape) -> Conv {
+        let &[in_channels, height, width] = input.dims() else {
+            unreachable!("a plan was made for this shape");
+        };
+        let Conv2d { out_channels, kernel, stride, padding, dilation, groups, .. } = *self;
+        Conv { height, width, in_channels, out_channels, kernel, stride, padding, dilation, groups }
+    }
 }
 
 impl Layer for Conv2d {
@@ -142,12 +152,13 @@ impl Layer for Conv2d {
         if !ins.is_multiple_of(groups) || !outs.is_multiple_of(groups) {
             return Err(Problem::Groups { groups, in_channels: ins, out_channels: outs });
         }
-        let padded = [height + 2 * padding[0], width + 2 * padding[1]];
-        let window = [0, 1].map(|i| dilation[i] * (kernel[i] - 1) + 1);
-        if (0..2).any(|i| window[i] > padded[i]) {
+        let conv = self.kernels(inputs[0]);
+        let (out_height, out_width) = (conv.out_height(), conv.out_width());
+        if out_height == 0 || out_width == 0 {
+            let window = [0, 1].map(|i| dilation[i] * (kernel[i] - 1) + 1);
+            let padded = [height + 2 * padding[0], width + 2 * padding[1]];
             return Err(Problem::Window { window, padded, got: inputs[0] });
         }
-        let [out_height, out_width] = [0, 1].map(|i| (padded[i] - window[i]) / stride[i] + 1);
         let (per_group, area) = (ins / groups, kernel[0] * kernel[1]);
         // PyTorch's fans: those of the weight's extents, whatever the groups.
         let fans = Fans { fan_in: per_group * area, fan_out: outs * area };
@@ -172,16 +183,34 @@ impl Layer for Conv2d {
         Ok(LayerPlan {
             params,
             reads_input: true,
-            macs: (outs * out_height * out_width * area * per_group) as u64,
+            scratch: Extent { fixed: conv.scratch_fixed(), per_example: conv.scratch_per_example() },
+            macs: conv.macs(),
+            algorithm: conv.algorithm(),
             ..LayerPlan::new([outs, out_height, out_width].into())
         })
     }
 
-    fn forward<T: Real>(&self, _: &Cx<'_>, _: Forward<'_, T>) {
-        unimplemented!("the kernels of the convolution");
+    fn forward<T: Real>(&self, cx: &Cx<'_>, io: Forward<'_, T>) {
+        let conv = self.kernels(cx.shapes[0]);
+        let (weight, bias) = io.params.split_at(conv.weight_len());
+        let bias = self.bias.then_some(bias);
+        let x = io.inputs[0];
+        conv::forward(cx.isa, cx.pool, &conv, cx.n, x, weight, bias, io.scratch, io.output);
     }
 
-    fn backward<T: Real>(&self, _: &Cx<'_>, _: Backward<'_, T>) {
-        unimplemented!("the kernels of the convolution");
+    fn backward<T: Real>(&self, cx: &Cx<'_>, mut io: Backward<'_, T>) {
+        let conv = self.kernels(cx.shapes[0]);
+        let (x, g) = (io.inputs[0], io.grad_output);
+        let (grad_weight, grad_bias) = io.grad_params.split_at_mut(conv.weight_len());
+        conv::backward_weight(cx.isa, cx.pool, &conv, cx.n, x, g, io.scratch, grad_weight);
+        if self.bias {
+            let pixels = cx.n * conv.out_height() * conv.out_width();
+            reduce::column_sums(cx.isa, pixels, self.out_channels, g, grad_bias);
+        }
+        let weight = &io.params[..conv.weight_len()];
+        let scratch = std::mem::take(&mut io.scratch);
+        if let Some(grad_x) = io.grad_input(0) {
+            conv::backward_input(cx.isa, cx.pool, &conv, cx.n, g, weight, scratch, grad_x);
+        }
     }
 }

@@ -1,0 +1,258 @@
+//! 2-d convolution over images that lie channels-last: (n, height, width, channels).
+//!
+//! Weights lie [out][kernel row][kernel column][in/groups], so that the inner
+//! index of every product, (tap, channel), is contiguous on both sides.
+
+mod im2col;
+#[cfg(test)]
+mod tests;
+
+pub use im2col::{col2im, im2col};
+
+use crate::gemm::{Mat, Start, gemm};
+use crate::{Isa, Pool, Real};
+
+/// One 2-d convolution for one image size. Pairs are (vertical, horizontal).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Conv {
+    /// Rows of an input image.
+    pub height: usize,
+    /// Columns of an input image.
+    pub width: usize,
+    /// Channels of an input pixel.
+    pub in_channels: usize,
+    /// Channels of an output pixel.
+    pub out_channels: usize,
+    /// Taps.
+    pub kernel: [usize; 2],
+    /// Input pixels between the windows of neighbouring output pixels.
+    pub stride: [usize; 2],
+    /// Rows and columns of zeros on each side of the image.
+    pub padding: [usize; 2],
+    /// Input pixels between neighbouring taps.
+    pub dilation: [usize; 2],
+    /// Output channel o sees only the input channels of its group, which are
+    /// in/groups neighbours; divides both channel counts.
+    pub groups: usize,
+}
+
+impl Conv {
+    fn out_extent(&self, axis: usize, size: usize) -> usize {
+        let window = self.dilation[axis] * (self.kernel[axis] - 1) + 1;
+        let padded = size + 2 * self.padding[axis];
+        if padded < window { 0 } else { (padded - window) / self.stride[axis] + 1 }
+    }
+
+    /// Rows of an output image: floor((h + 2p − d(k−1) − 1) / s) + 1, or 0 if the
+    /// window is larger than the padded image.
+    #[must_use]
+    pub fn out_height(&self) -> usize {
+        self.out_extent(0, self.height)
+    }
+
+    /// Columns of an output image.
+    #[must_use]
+    pub fn out_width(&self) -> usize {
+        self.out_extent(1, self.width)
+    }
+
+    /// Elements of `n` input images.
+    #[must_use]
+    pub fn in_len(&self, n: usize) -> usize {
+        n * self.height * self.width * self.in_channels
+    }
+
+    /// Elements of `n` output images.
+    #[must_use]
+    pub fn out_len(&self, n: usize) -> usize {
+        self.pixels(n) * self.out_channels
+    }
+
+    /// Elements of the weight: out · taps · in/groups.
+    #[must_use]
+    pub fn weight_len(&self) -> usize {
+        self.out_channels * self.depth()
+    }
+
+    /// Multiply-adds of the forward pass for one example, padding included.
+    #[must_use]
+    pub fn macs(&self) -> u64 {
+        self.pixels(1) as u64 * self.weight_len() as u64
+    }
+
+    /// Output pixels of `n` images.
+    pub(crate) fn pixels(&self, n: usize) -> usize {
+        n * self.out_height() * self.out_width()
+    }
+
+    /// Kernel positions.
+    pub(crate) fn taps(&self) -> usize {
+        self.kernel[0] * self.kernel[1]
+    }
+
+    /// Products of one output element: taps · in/groups.
+    pub(crate) fn depth(&self) -> usize {
+        self.taps() * (self.in_channels / self.groups)
+    }
+
+    /// Which kernels run: `gemm` (1×1, a plain matrix product), `depthwise` (one
+    /// input channel for each group) or `indirect`.
+    #[must_use]
+    pub fn algorithm(&self) -> &'static str {
+        if self.is_plain() {
+            "gemm"
+        } else if self.is_depthwise() {
+            "depthwise"
+        } else {
+            "indirect"
+        }
+    }
+
+    fn is_plain(&self) -> bool {
+        self.kernel == [1, 1] && self.stride == [1, 1] && self.padding == [0, 0] && self.groups == 1
+    }
+
+    fn is_depthwise(&self) -> bool {
+        self.groups > 1 && self.groups == self.in_channels
+    }
+
+    /// Scratch elements that do not depend on the number of images.
+    #[must_use]
+    pub fn scratch_fixed(&self) -> usize {
+        self.weight_len()
+    }
+
+    /// Scratch elements for each image.
+    #[must_use]
+    pub fn scratch_per_example(&self) -> usize {
+        0
+    }
+
+    /// Scratch elements that any of the three passes needs for `n` images.
+    #[must_use]
+    pub fn scratch_len(&self, n: usize) -> usize {
+        self.scratch_fixed() + n * self.scratch_per_example()
+    }
+
+    /// Panics with the reason if a field makes no sense.
+    fn check(&self) {
+        assert!(self.groups > 0, "no groups");
+        assert_eq!(self.in_channels % self.groups, 0, "groups do not divide the input channels");
+        assert_eq!(self.out_channels % self.groups, 0, "groups do not divide the output channels");
+        for axis in 0..2 {
+            assert!(self.kernel[axis] > 0, "a kernel of extent 0");
+            assert!(self.stride[axis] > 0, "a stride of 0");
+            assert!(self.dilation[axis] > 0, "a dilation of 0");
+        }
+    }
+
+    fn check_lengths(&self, n: usize, x: usize, weight: usize, y: usize, scratch: usize) {
+        self.check();
+        assert_eq!(x, self.in_len(n), "the input has another length");
+        assert_eq!(weight, self.weight_len(), "the weight has another length");
+        assert_eq!(y, self.out_len(n), "the output has another length");
+        assert!(scratch >= self.scratch_len(n), "scratch is too small");
+    }
+}
+
+/// `y` = bias + convolution of `x` with `weight`.
+///
+/// `x`: (n, height, width, in); `weight`: [out][kh][kw][in/groups]; `bias`: out;
+/// `y`: (n, out height, out width, out), overwritten; `scratch`: at least
+/// [`Conv::scratch_len`], any values.
+///
+/// # Panics
+/// If a length differs.
+#[allow(clippy::too_many_arguments, reason = "the operands of one operation")]
+pub fn forward<T: Real>(
+    isa: Isa,
+    pool: &Pool,
+    conv: &Conv,
+    n: usize,
+    x: &[T],
+    weight: &[T],
+    bias: Option<&[T]>,
+    scratch: &mut [T],
+    y: &mut [T],
+) {
+    conv.check_lengths(n, x.len(), weight.len(), y.len(), scratch.len());
+    if let Some(bias) = bias {
+        assert_eq!(bias.len(), conv.out_channels, "the bias has another length");
+    }
+    let mut columns = vec![T::ZERO; conv.columns_len(n)];
+    im2col(conv, n, x, &mut columns);
+    let (m, k, outs) = (conv.pixels(n), conv.depth(), conv.out_channels / conv.groups);
+    let mut part = vec![T::ZERO; m * outs];
+    for group in 0..conv.groups {
+        let a = Mat::new(&columns[group * m * k..][..m * k], m, k);
+        let b = Mat::new(&weight[group * outs * k..][..outs * k], outs, k).t();
+        let start = bias.map_or(Start::Zero, |bias| Start::Bias(&bias[group * outs..][..outs]));
+        gemm(isa, pool, a, b, start, &mut part);
+        for (y, part) in y.chunks_exact_mut(conv.out_channels).zip(part.chunks_exact(outs)) {
+            y[group * outs..][..outs].copy_from_slice(part);
+        }
+    }
+}
+
+/// The channels of one group of `g`, dense.
+fn group_of<T: Real>(conv: &Conv, group: usize, g: &[T]) -> Vec<T> {
+    let outs = conv.out_channels / conv.groups;
+    g.chunks_exact(conv.out_channels).flat_map(|g| &g[group * outs..][..outs]).copied().collect()
+}
+
+/// `grad_x` = gradient with respect to the input, overwritten.
+///
+/// `g`: (n, out height, out width, out), the gradient with respect to the
+/// output; others as in [`forward`].
+///
+/// # Panics
+/// If a length differs.
+#[allow(clippy::too_many_arguments, reason = "the operands of one operation")]
+pub fn backward_input<T: Real>(
+    isa: Isa,
+    pool: &Pool,
+    conv: &Conv,
+    n: usize,
+    g: &[T],
+    weight: &[T],
+    scratch: &mut [T],
+    grad_x: &mut [T],
+) {
+    conv.check_lengths(n, grad_x.len(), weight.len(), g.len(), scratch.len());
+    let mut columns = vec![T::ZERO; conv.columns_len(n)];
+    let (m, k, outs) = (conv.pixels(n), conv.depth(), conv.out_channels / conv.groups);
+    for group in 0..conv.groups {
+        let part = group_of(conv, group, g);
+        let b = Mat::new(&weight[group * outs * k..][..outs * k], outs, k);
+        let columns = &mut columns[group * m * k..][..m * k];
+        gemm(isa, pool, Mat::new(&part, m, outs), b, Start::Zero, columns);
+    }
+    col2im(conv, n, &columns, grad_x);
+}
+
+/// `grad_weight` = gradient with respect to the weight, overwritten.
+///
+/// # Panics
+/// If a length differs.
+#[allow(clippy::too_many_arguments, reason = "the operands of one operation")]
+pub fn backward_weight<T: Real>(
+    isa: Isa,
+    pool: &Pool,
+    conv: &Conv,
+    n: usize,
+    x: &[T],
+    g: &[T],
+    scratch: &mut [T],
+    grad_weight: &mut [T],
+) {
+    conv.check_lengths(n, x.len(), grad_weight.len(), g.len(), scratch.len());
+    let mut columns = vec![T::ZERO; conv.columns_len(n)];
+    im2col(conv, n, x, &mut columns);
+    let (m, k, outs) = (conv.pixels(n), conv.depth(), conv.out_channels / conv.groups);
+    for group in 0..conv.groups {
+        let part = group_of(conv, group, g);
+        let b = Mat::new(&columns[group * m * k..][..m * k], m, k);
+        let grad = &mut grad_weight[group * outs * k..][..outs * k];
+        gemm(isa, pool, Mat::new(&part, m, outs).t(), b, Start::Zero, grad);
+    }
+}
