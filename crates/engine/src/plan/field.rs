@@ -67,6 +67,9 @@ impl Plan {
 /// The field of a layer whose inputs have the field `from`.
 fn behind(node: &NodePlan, from: Field) -> Field {
     let Field::Window { mut size, mut jump } = from else { return Field::Whole };
+    if let (Some(LayerKind::AdaptiveAvgPool2d(_)), [_, 1, 1]) = (&node.layer, node.plan.output.dims()) {
+        return Field::Whole;
+    }
     let window = match &node.layer {
         Some(LayerKind::AdaptiveAvgPool2d(_)) => adaptive(node),
         Some(layer) => layer.window(),

@@ -1,6 +1,6 @@
 //! The plan as a table: the product's `summary`.
 
-use super::Plan;
+use super::{Field, NodePlan, Plan};
 use crate::layer::Layer;
 use crate::say;
 use crate::text::Lang;
@@ -10,27 +10,38 @@ impl Plan {
     /// The plan in words and numbers, one line per layer.
     #[must_use]
     pub fn table(&self, lang: Lang) -> String {
-        let head = lang.pick(
-            ["#", "name", "layer", "output", "params", "MACs", "algorithm", "memory"],
-            ["#", "名前", "層", "出力", "パラメータ", "積和", "算法", "メモリ"],
-        );
-        let mut rows: Vec<[String; 8]> = vec![head.map(String::from)];
-        for node in &self.nodes {
-            let layer = node.layer.as_ref();
-            rows.push([
+        let images = self.input_shape().rank() == 3;
+        let fields = self.receptive_fields();
+        let mut head = lang
+            .pick(
+                ["#", "name", "layer", "output", "params", "MACs", "field", "algorithm", "memory"],
+                ["#", "名前", "層", "出力", "パラメータ", "積和", "受容野", "算法", "メモリ"],
+            )
+            .map(String::from)
+            .to_vec();
+        let mut rows: Vec<Vec<String>> = Vec::new();
+        for (node, field) in self.nodes.iter().zip(fields) {
+            rows.push(vec![
                 node.index.to_string(),
                 node.name.clone(),
-                layer.map_or("-", Layer::kind).to_string(),
+                kind(node),
                 format!("{}×{}", self.options.batch, node.plan.output),
                 count(node.plan.param_len() as u64),
                 count(node.plan.macs),
+                sees(field, lang),
                 if node.plan.algorithm.is_empty() { "-".into() } else { node.plan.algorithm.into() },
-                self.place(node.index),
+                self.place(node.index, lang),
             ]);
         }
+        if !images {
+            // Every value of a network on features sees all of them.
+            head.remove(FIELD);
+            rows.iter_mut().for_each(|row| drop(row.remove(FIELD)));
+        }
+        rows.insert(0, head);
         let mut text = String::new();
         let widths: Vec<usize> =
-            (0..8).map(|c| rows.iter().map(|r| width(&r[c])).max().unwrap_or(0)).collect();
+            (0..rows[0].len()).map(|c| rows.iter().map(|r| width(&r[c])).max().unwrap_or(0)).collect();
         for row in &rows {
             let mut line = String::new();
             for (c, cell) in row.iter().enumerate() {
@@ -53,19 +64,73 @@ impl Plan {
                 "合計: パラメータ {params}、1 例あたりの積和 {macs}、メモリ 学習 {train}（共有なし {unshared}）評価 {eval}、{isa}"
             )
         );
+        if images {
+            text += lang.pick(
+                "field: the pixels of the input that a value sees, and after the stroke the pixels from one value to the next\n",
+                "受容野: 1 つの値が見る入力の画素数。斜線の後は隣の値までの画素数\n",
+            );
+        }
+        if !self.auxiliaries.is_empty() {
+            let heads: Vec<String> = self
+                .auxiliaries
+                .iter()
+                .map(|(n, weight)| format!("{} ×{weight}", self.nodes[*n].name))
+                .collect();
+            let heads = heads.join(", ");
+            let _ = writeln!(
+                text,
+                "{}",
+                say!(
+                    lang,
+                    "auxiliary outputs, with the weights of their losses: {heads}; only training runs them",
+                    "補助出力と損失の重み: {heads}（学習時のみ実行）"
+                )
+            );
+        }
         text
     }
 
     /// Size and offset of a node's value.
-    fn place(&self, node: usize) -> String {
+    fn place(&self, node: usize, lang: Lang) -> String {
         let program = &self.train;
         match program.slots.iter().find(|s| s.node == node && s.role == super::Role::Value) {
             Some(slot) => {
                 format!("{} @{}", size(slot.extent.len(self.options.batch) * 4), size(slot.offset * 4))
             }
-            None => "in place".into(),
+            None if program.runs(node) => lang.pick("in place", "上書き").into(),
+            None => lang.pick("not run", "実行しない").into(),
         }
     }
+}
+
+/// Column of the receptive field.
+const FIELD: usize = 6;
+
+/// The layer's kind, with its window if it has one: `conv2d 7×7/2`.
+fn kind(node: &NodePlan) -> String {
+    let Some(layer) = &node.layer else { return "-".into() };
+    let mut text = layer.kind().to_string();
+    if let Some(window) = layer.window() {
+        let [h, w] = window.kernel;
+        let _ = write!(text, " {h}×{w}");
+        if window.stride != [1; 2] {
+            let _ = write!(text, "/{}", square(window.stride));
+        }
+    }
+    text
+}
+
+/// `11/4`: a window of 11 pixels, every 4 pixels.
+fn sees(field: Field, lang: Lang) -> String {
+    match field {
+        Field::Whole => lang.pick("all", "全体").into(),
+        Field::Window { size, jump } => format!("{}/{}", square(size), square(jump)),
+    }
+}
+
+/// One number for a square, `3×5` otherwise.
+fn square([h, w]: [usize; 2]) -> String {
+    if h == w { h.to_string() } else { format!("{h}×{w}") }
 }
 
 /// 1,234,567

@@ -15,7 +15,7 @@
 //! // The same network for small images and ten classes, an eighth as wide.
 //! let small = zoo::Settings { input: [3, 64, 64].into(), classes: 10, narrow: 8 };
 //! let plan = Plan::new(&model.graph(&small), &PlanOptions::batch(2)).unwrap();
-//! assert_eq!(plan.param_len(), 176_346);
+//! assert_eq!(plan.param_len(), 177_362);
 //! ```
 
 mod alexnet;

@@ -18,6 +18,7 @@ pub(super) fn command(lang: Lang) -> Command {
             .subcommand(lab(lang))
             .subcommand(data(lang))
             .subcommand(explain(lang))
+            .subcommand(zoo(lang))
             .subcommand(bench(lang))
             .subcommand(
                 base(
@@ -339,6 +340,41 @@ fn explain(lang: Lang) -> Command {
         .arg_required_else_help(true)
         .subcommand(window(conv))
         .subcommand(window(pool))
+}
+
+fn zoo(lang: Lang) -> Command {
+    let t = |en: &'static str, ja: &'static str| lang.pick(en, ja);
+    base("zoo", t("networks of the literature", "文献のネットワーク"), lang)
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand(base("list", t("list the networks", "ネットワークの一覧"), lang).arg(json(lang)))
+        .subcommand(
+            base("show", t("show a network layer by layer", "ネットワークを層ごとに表示"), lang)
+                .arg(
+                    Arg::new("name")
+                        .help_heading(t("Arguments", "引数"))
+                        .required(true)
+                        .value_name("NAME")
+                        .help(t("a network (`kobai zoo list`)", "ネットワーク（`kobai zoo list`）")),
+                )
+                .arg(Arg::new("input").long("input").value_name("CxHxW").help(t(
+                    "shape of an image, such as 3x224x224 (the paper's by default)",
+                    "画像の形。例: 3x224x224（既定は論文の値）",
+                )))
+                .arg(number(
+                    "classes",
+                    t("number of classes (the paper's by default)", "クラス数（既定は論文の値）"),
+                ))
+                .arg(number("narrow", t("divide all widths by N", "幅をすべて N で割る")))
+                .arg(number(
+                    "batch",
+                    t(
+                        "images per batch, for the memory (32 by default)",
+                        "バッチの画像数（メモリの計算用。既定は 32）",
+                    ),
+                ))
+                .arg(json(lang)),
+        )
 }
 
 fn bench(lang: Lang) -> Command {

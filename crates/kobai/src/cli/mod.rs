@@ -9,6 +9,7 @@ mod lab;
 mod language;
 mod progress;
 mod welcome;
+mod zoo;
 
 use clap::ArgMatches;
 use errors::Failure;
@@ -50,6 +51,7 @@ fn run(matches: &ArgMatches, terminal: &Terminal) -> Result<u8, Failure> {
         Some(("lab", m)) => lab::run(m, terminal),
         Some(("data", m)) => data::run(m, terminal),
         Some(("explain", m)) => explain::run(m, terminal),
+        Some(("zoo", m)) => zoo::run(m, terminal),
         Some(("bench", m)) => bench::run(m, terminal),
         Some(("env", m)) => environment(m.get_flag("json"), terminal.lang),
         Some(("completions", m)) => completions(m, terminal.lang),
