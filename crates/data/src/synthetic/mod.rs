@@ -205,7 +205,7 @@ impl Synthetic {
             Kind::Step => (200, 200, 0.1),
             // Few points and much noise: made for over-fitting.
             Kind::Polynomial { .. } => (30, 200, 0.15),
-            Kind::Shapes => (4000, 1000, 0.04),
+            Kind::Shapes => (4000, 1000, 0.03),
         };
         Synthetic { kind, n_train, n_test, noise }
     }

@@ -178,12 +178,12 @@ pub(super) fn picture(draw: Draw, i: u64, class: u32, noise: f64, out: &mut [u8]
     let mut dice = Dice { draw, next: i * WORDS / 2 };
     let ground = [dice.colour(), dice.colour()];
     let slope = dice.angle();
-    let behind: [_; 4] = std::array::from_fn(|_| {
+    let behind: [_; 3] = std::array::from_fn(|_| {
         let size = dice.between(2.0, 5.0);
         distractor(&mut dice, size)
     });
     let middle = SIDE as f64 / 2.0;
-    let size = dice.between(7.5, 11.5);
+    let size = dice.between(8.5, 12.0);
     let play = middle - size - 0.5;
     let centre = [middle + dice.between(-play, play), middle + dice.between(-play, play)];
     let figure = Figure { centre, turn: dice.angle(), size, form: FORMS[class as usize % FORMS.len()] };
