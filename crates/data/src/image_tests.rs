@@ -67,14 +67,12 @@ fn what_may_be_in_a_file() {
     let grey = open("grey.png");
     assert!(grey.pixels.chunks_exact(3).all(|p| p[0] == p[1] && p[1] == p[2]));
     assert_eq!(open("grey16.png"), grey);
-    assert_eq!(open("grey.jpg").pixels.len(), grey.pixels.len());
-    // JPEG loses a little; how much was read off Pillow's decoder is below 10
-    // levels for each of these. A wrong order of channels is 100 off.
-    for (name, like) in
-        [("grey.jpg", &grey), ("colour.jpg", &colour), ("progressive.jpg", &colour), ("cmyk.jpg", &colour)]
-    {
-        let far = apart(&open(name), like);
-        assert!(far <= 24, "{name}: {far} levels");
+    // Decoders of JPEG may round each of brightness and colour differently by
+    // one level, and colour once more where it was stored at half the size:
+    // 1 + 1.772 · 2 and the last rounding make 5. Mixed-up channels are 200 off.
+    for name in ["grey", "colour", "progressive", "cmyk"] {
+        let far = apart(&open(&format!("{name}.jpg")), &open(&format!("{name}_jpg.png")));
+        assert!(far <= 5, "{name}: {far} levels from Pillow");
     }
 }
 

@@ -10,12 +10,14 @@
 //! ```
 //!
 //! A set has a name in the [`registry`]: embedded ([`digits`]), procedural
-//! ([`synthetic`]) or IDX files that [`Locations`] finds on this machine.
+//! ([`synthetic`]) or files that [`Locations`] finds on this machine (IDX,
+//! [`cifar`]). Pictures in class folders ([`folder`]) are loaded from a path.
 //! [`load`] never touches the network; only [`download::get`] does.
 //!
-//! Deliberately not here: augmentation and loader workers (they come with
-//! their own issue), Keras' `mnist.npz` and parquet (the four IDX files hold
-//! the same data and one reader is enough), and anything that prints.
+//! A [`Sampler`] says which examples form a batch, a [`Loader`] fills it.
+//!
+//! Deliberately not here: Keras' `mnist.npz` and parquet (the four IDX files
+//! hold the same data and one reader is enough), and anything that prints.
 
 mod archive;
 pub mod cifar;
@@ -27,6 +29,7 @@ pub mod folder;
 mod hash;
 pub mod idx;
 pub mod image;
+pub mod loader;
 pub mod locate;
 pub mod registry;
 pub mod sampler;
@@ -37,6 +40,7 @@ pub mod verify;
 pub use dataset::{Dataset, Inputs, Split, Targets, TargetsMut};
 pub use error::DataError;
 pub use image::Image;
+pub use loader::{Augment, Loader};
 pub use locate::Locations;
 pub use registry::{SetInfo, load};
 pub use sampler::{Sampler, Sampling};

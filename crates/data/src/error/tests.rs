@@ -40,6 +40,8 @@ fn all() -> Vec<DataError> {
         DataError::Offline { set: "mnist", files: vec![wanted], folder: folder.into() },
         DataError::Busy { lock: "dir/.lock".into() },
         DataError::NoFolder,
+        DataError::NotPictures { name: "moons".into(), shape },
+        DataError::Padding { padding: 40, side: 32 },
         DataError::Archive { file: "a.tar".into(), source: broken() },
         DataError::Parameter { set: "moons", parameter: "noise", value: -1.0, least: 0.0, most: 10.0 },
         DataError::TooFew { name: "toy".into(), asked: 3, available: 2 },

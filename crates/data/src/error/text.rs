@@ -238,6 +238,24 @@ impl Explain for DataError {
                 "shuffled batches need 1 to {available} examples each; draws with replacement may be larger",
                 "シャッフルではバッチの大きさを 1 から {available} にしてください。復元抽出ならもっと大きくできます"
             )),
+            DataError::NotPictures { name, shape } => Explanation::new(say!(
+                lang,
+                "data set `{name}` has no pictures to augment",
+                "データセット `{name}` は画像ではないので、データ拡張できません"
+            ))
+            .fact(say!(lang, "expected: channels×height×width", "必要な形: チャネル×高さ×幅"))
+            .fact(say!(lang, "got: {shape}", "実際の形: {shape}"))
+            .hint(say!(lang, "leave the augmentation out", "データ拡張の指定を外してください")),
+            DataError::Padding { padding, side } => Explanation::new(say!(
+                lang,
+                "a padding of {padding} is too much for pictures of {side} pixels",
+                "一辺 {side} 画素の画像に、{padding} 画素の余白は大きすぎます"
+            ))
+            .hint(say!(
+                lang,
+                "usual is an eighth of the side: 4 for 32 pixels",
+                "普通は一辺の八分の一ほどです。32 画素なら 4 にします"
+            )),
             DataError::Inconsistent { name, problem } => {
                 let what = dataset(lang, problem);
                 Explanation::new(say!(

@@ -47,6 +47,31 @@ const CIFAR_EN: [&str; 10] =
     ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
 const CIFAR_JA: [&str; 10] = ["飛行機", "自動車", "鳥", "猫", "鹿", "犬", "カエル", "馬", "船", "トラック"];
 
+const SHAPES_EN: [&str; 10] = [
+    "striped disc",
+    "striped square",
+    "striped triangle",
+    "striped star",
+    "striped cross",
+    "dotted disc",
+    "dotted square",
+    "dotted triangle",
+    "dotted star",
+    "dotted cross",
+];
+const SHAPES_JA: [&str; 10] = [
+    "縞の円",
+    "縞の正方形",
+    "縞の三角形",
+    "縞の星",
+    "縞の十字",
+    "水玉の円",
+    "水玉の正方形",
+    "水玉の三角形",
+    "水玉の星",
+    "水玉の十字",
+];
+
 /// Every named data set, in the order in which to list them.
 pub static SETS: &[SetInfo] = &[
     SetInfo {
@@ -241,6 +266,10 @@ pub static SETS: &[SetInfo] = &[
             }],
         }),
     },
+    SetInfo {
+        class_names: [&SHAPES_EN, &SHAPES_JA],
+        ..procedural(9, "patterned shapes in colour, 32×32", "模様つきの図形、カラー 32×32")
+    },
     procedural(0, "interleaved spirals", "入り組んだ渦巻き"),
     procedural(1, "two half moons", "二つの三日月"),
     procedural(2, "a circle within a circle", "二重の円"),
@@ -260,7 +289,7 @@ const fn procedural(kind: usize, en: &'static str, ja: &'static str) -> SetInfo 
         id: kind.name(),
         aliases: &[],
         title: [en, ja],
-        dims: if kind.classes() == 0 { &[1] } else { &[2] },
+        dims: kind.dims(),
         classes: kind.classes(),
         class_names: [&[], &[]],
         train_len: plan.n_train as usize,

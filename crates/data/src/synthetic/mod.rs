@@ -11,8 +11,10 @@
 
 mod curves;
 mod plane;
+pub mod shapes;
 
 use kobai_engine::{Draw, Rng, Shape, Stream};
+use kobai_kernels::Pool;
 
 use crate::dataset::{Dataset, Inputs, Split, Targets};
 use crate::error::DataError;
@@ -61,6 +63,8 @@ pub enum Kind {
         /// Degree, 1 to 12.
         degree: u32,
     },
+    /// Pictures in colour: five shapes with two patterns, in front of clutter.
+    Shapes,
 }
 
 /// A procedural data set, ready to be made from a seed.
@@ -73,7 +77,8 @@ pub struct Synthetic {
     /// Examples to test on.
     pub n_test: u32,
     /// Standard deviation of the normal noise that is added to both
-    /// coordinates (classification) or to the value (regression); 0 to 10.
+    /// coordinates (classification) or to the value (regression); 0 to 10. For
+    /// pictures: of what is added to every colour, which goes from 0 to 1.
     pub noise: f64,
 }
 
@@ -82,7 +87,7 @@ pub const MAX_EXAMPLES: u32 = 10_000_000;
 
 impl Kind {
     /// Every kind with its default parameters.
-    pub const ALL: [Kind; 9] = [
+    pub const ALL: [Kind; 10] = [
         Kind::Spirals { arms: 2, turns: 1.75 },
         Kind::Moons,
         Kind::Circles { inner: 0.5 },
@@ -92,6 +97,7 @@ impl Kind {
         Kind::Sine { periods: 2.0 },
         Kind::Step,
         Kind::Polynomial { degree: 3 },
+        Kind::Shapes,
     ];
 
     /// The name of the set in the registry.
@@ -107,6 +113,7 @@ impl Kind {
             Kind::Sine { .. } => "sine",
             Kind::Step => "step",
             Kind::Polynomial { .. } => "polynomial",
+            Kind::Shapes => "shapes",
         }
     }
 
@@ -123,13 +130,24 @@ impl Kind {
             Kind::Spirals { arms: n, .. } | Kind::Blobs { classes: n } => n as usize,
             Kind::Moons | Kind::Circles { .. } | Kind::Xor | Kind::Checkerboard { .. } => 2,
             Kind::Sine { .. } | Kind::Step | Kind::Polynomial { .. } => 0,
+            Kind::Shapes => shapes::CLASSES,
         }
     }
 
-    /// Shape of one input: a point in the plane, or one number for regression.
+    /// Shape of one input: a point in the plane, one number for regression, or
+    /// a picture.
     #[must_use]
     pub fn shape(self) -> Shape {
-        Shape::from([if self.classes() == 0 { 1 } else { 2 }])
+        Shape::new(self.dims())
+    }
+
+    /// Extents of [`Kind::shape`].
+    pub(crate) const fn dims(self) -> &'static [usize] {
+        match self {
+            Kind::Sine { .. } | Kind::Step | Kind::Polynomial { .. } => &[1],
+            Kind::Shapes => &[3, shapes::SIDE, shapes::SIDE],
+            _ => &[2],
+        }
     }
 
     /// Node of stream `Data`. Part of the numbers contract: never renumber.
@@ -144,6 +162,7 @@ impl Kind {
             Kind::Sine { .. } => 7,
             Kind::Step => 8,
             Kind::Polynomial { .. } => 9,
+            Kind::Shapes => 10,
         }
     }
 
@@ -166,7 +185,7 @@ impl Kind {
             Kind::Checkerboard { squares } => in_range("squares", f64::from(squares), 2.0, 16.0),
             Kind::Sine { periods } => in_range("periods", periods, 0.1, 20.0),
             Kind::Polynomial { degree } => in_range("degree", f64::from(degree), 1.0, 12.0),
-            Kind::Moons | Kind::Xor | Kind::Step => Ok(()),
+            Kind::Moons | Kind::Xor | Kind::Step | Kind::Shapes => Ok(()),
         }
     }
 }
@@ -186,6 +205,7 @@ impl Synthetic {
             Kind::Step => (200, 200, 0.1),
             // Few points and much noise: made for over-fitting.
             Kind::Polynomial { .. } => (30, 200, 0.15),
+            Kind::Shapes => (4000, 1000, 0.03),
         };
         Synthetic { kind, n_train, n_test, noise }
     }
@@ -204,7 +224,8 @@ impl Synthetic {
         };
         check("noise", self.noise, 0.0, 10.0)?;
         for (parameter, n) in [("n_train", self.n_train), ("n_test", self.n_test)] {
-            check(parameter, f64::from(n), 1.0, f64::from(MAX_EXAMPLES))?;
+            let most = if self.kind == Kind::Shapes { shapes::MAX_PICTURES } else { MAX_EXAMPLES };
+            check(parameter, f64::from(n), 1.0, f64::from(most))?;
         }
         Ok(Split {
             train: self.part(seed, 0, "train", self.n_train)?,
@@ -215,6 +236,9 @@ impl Synthetic {
     fn part(&self, seed: u64, step: u64, part: &str, n: u32) -> Result<Dataset, DataError> {
         let draw = Rng::new(seed).draw(Stream::Data, step, self.kind.node());
         let name = format!("{}/{part}", self.kind.name());
+        if self.kind == Kind::Shapes {
+            return self.pictures(draw, name, n);
+        }
         let (mut inputs, mut labels, mut values) = (Vec::new(), Vec::new(), Vec::new());
         for i in 0..u64::from(n) {
             let numbers = Numbers { draw, first: i * PER_EXAMPLE };
@@ -235,6 +259,21 @@ impl Synthetic {
             Targets::Classes(labels)
         };
         Dataset::new(name, self.kind.shape(), self.kind.classes(), Inputs::F32(inputs), targets)
+    }
+}
+
+impl Synthetic {
+    /// Pictures, each drawn by one task into its own place.
+    fn pictures(&self, draw: Draw, name: String, n: u32) -> Result<Dataset, DataError> {
+        let mut data = vec![0; n as usize * shapes::VALUES];
+        let class = |i: usize| (i % shapes::CLASSES) as u32;
+        let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Pool::new(threads).chunks_mut(&mut data, shapes::VALUES, |i, out| {
+            shapes::picture(draw, i as u64, class(i), self.noise, out);
+        });
+        let targets = Targets::Classes((0..n as usize).map(class).collect());
+        let inputs = Inputs::U8 { data, divisor: 255 };
+        Dataset::new(name, self.kind.shape(), shapes::CLASSES, inputs, targets)
     }
 }
 

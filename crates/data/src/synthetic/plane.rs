@@ -16,8 +16,8 @@ pub(super) fn example(kind: Kind, noise: f64, class: u32, numbers: Numbers) -> [
         Kind::Xor => xor(class, u, v),
         Kind::Blobs { classes } => centre(classes, class),
         Kind::Checkerboard { squares } => square(squares, class, u, v),
-        Kind::Sine { .. } | Kind::Step | Kind::Polynomial { .. } => {
-            unreachable!("regression has no classes")
+        Kind::Sine { .. } | Kind::Step | Kind::Polynomial { .. } | Kind::Shapes => {
+            unreachable!("no points in the plane")
         }
     };
     [x + noise * numbers.normal(2), y + noise * numbers.normal(3)]

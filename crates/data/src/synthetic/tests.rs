@@ -9,6 +9,14 @@ fn floats(set: &Dataset) -> &[f32] {
     data
 }
 
+/// The numbers of a few inputs.
+fn some(set: &Dataset, n: u32) -> Vec<f32> {
+    let indices: Vec<u32> = (0..n).collect();
+    let mut out = vec![f32::NAN; n as usize * set.shape().len()];
+    set.gather(&indices, &mut out);
+    out
+}
+
 fn points(set: &Dataset) -> Vec<([f64; 2], u32)> {
     let Targets::Classes(classes) = set.targets() else { panic!("not classes") };
     floats(set)
@@ -31,7 +39,7 @@ fn the_defaults_make_sets() {
         assert_eq!((split.train.classes(), split.train.shape()), (kind.classes(), kind.shape()));
         assert_eq!(split.train.name(), format!("{}/train", kind.name()));
         assert_eq!(Kind::named(kind.name()), Some(kind));
-        assert!(floats(&split.train).iter().all(|x| x.abs() < 4.0), "{kind:?}");
+        assert!(some(&split.train, 30).iter().all(|x| x.abs() < 4.0), "{kind:?}");
         let counts = split.train.summary().class_counts;
         let (least, most) = (counts.iter().min(), counts.iter().max());
         assert!(least.zip(most).is_none_or(|(l, m)| m - l <= 1), "{kind:?}: {counts:?}");
@@ -47,11 +55,7 @@ fn a_pure_function_of_the_seed() {
         let split = plan.make(7).unwrap();
         assert_eq!(split, plan.make(7).unwrap());
         assert_ne!(split.train.checksum(), plan.make(8).unwrap().train.checksum());
-        assert_ne!(
-            floats(&split.train)[..20],
-            floats(&split.test)[..20],
-            "{kind:?}: tested on what was learnt"
-        );
+        assert_ne!(some(&split.train, 20), some(&split.test, 20), "{kind:?}: tested on what was learnt");
         // A larger set begins with the smaller one.
         let larger = Synthetic { n_train: plan.n_train * 2, ..plan }.make(7).unwrap();
         assert_eq!(larger.train.prefix(plan.n_train as usize).unwrap(), split.train);
@@ -166,4 +170,94 @@ fn parameters_out_of_range() {
     ] {
         assert_eq!(refused(Synthetic::new(kind)), parameter);
     }
+}
+
+/// Soft-max regression by plain gradient descent, one example after the other:
+/// its accuracy on the set that it learned from, and on the other one.
+fn softmax_regression(split: &crate::Split, epochs: usize) -> [f64; 2] {
+    const K: usize = super::shapes::CLASSES;
+    let n = split.train.shape().len();
+    let (learn, test) = (some(&split.train, 4000), some(&split.test, 1000));
+    // Classes take turns.
+    let (mut w, mut b) = (vec![0f32; K * n], [0f32; K]);
+    let scores = |w: &[f32], b: &[f32; K], x: &[f32]| -> [f32; K] {
+        std::array::from_fn(|k| b[k] + w[k * n..][..n].iter().zip(x).map(|(w, x)| w * (x - 0.5)).sum::<f32>())
+    };
+    for _ in 0..epochs {
+        for (i, x) in learn.chunks_exact(n).enumerate() {
+            let s = scores(&w, &b, x);
+            let most = s.iter().copied().fold(f32::MIN, f32::max);
+            let e = s.map(|s| (s - most).exp());
+            let sum: f32 = e.iter().sum();
+            for k in 0..K {
+                let g = 2e-4 * (e[k] / sum - f32::from(u8::from(i % K == k)));
+                b[k] -= g;
+                w[k * n..][..n].iter_mut().zip(x).for_each(|(w, x)| *w -= g * (x - 0.5));
+            }
+        }
+    }
+    [learn, test].map(|inputs| {
+        let right = |(i, x): (usize, &[f32])| {
+            let s = scores(&w, &b, x);
+            (0..K).all(|k| s[k] <= s[i % K])
+        };
+        let count = inputs.len() / n;
+        inputs.chunks_exact(n).enumerate().filter(|&(i, x)| right((i, x))).count() as f64 / count as f64
+    })
+}
+
+/// A line through pixel space must not do: what it learns by heart helps it
+/// little with new pictures. That it does learn something shows that the
+/// regression works.
+#[test]
+fn shapes_are_not_for_linear_models() {
+    let split = Synthetic::new(Kind::Shapes).make(0).unwrap();
+    let [learned, tested] = softmax_regression(&split, 6);
+    assert!(learned > 0.15, "{learned}");
+    assert!(tested < 0.45, "{tested}");
+}
+
+/// Colours say nothing: the mean colour of every class is the mean colour.
+#[test]
+fn shapes_have_no_colours_of_their_own() {
+    let plan = Synthetic { n_train: 4000, ..Synthetic::new(Kind::Shapes) };
+    let set = plan.make(3).unwrap().train;
+    let inputs = some(&set, 4000);
+    let picture = 3 * 32 * 32;
+    let mean = |class: Option<usize>, c: usize| {
+        let of = inputs.chunks_exact(picture).enumerate().filter(|(i, _)| class.is_none_or(|k| i % 10 == k));
+        let values: Vec<f64> =
+            of.flat_map(|(_, x)| x.iter().skip(c).step_by(3)).map(|&x| f64::from(x)).collect();
+        values.iter().sum::<f64>() / values.len() as f64
+    };
+    for c in 0..3 {
+        let all = mean(None, c);
+        assert!((0.4..0.6).contains(&all), "{all}");
+        for class in 0..10 {
+            // A picture's mean colour has a standard deviation of about 0.2;
+            // 400 pictures: 0.01. Four of them.
+            assert!((mean(Some(class), c) - all).abs() < 0.04, "class {class}");
+        }
+    }
+}
+
+#[test]
+fn shapes_are_limited_and_without_noise_smooth() {
+    let plan = Synthetic::new(Kind::Shapes);
+    let many = Synthetic { n_test: super::shapes::MAX_PICTURES + 1, ..plan };
+    assert!(matches!(many.make(0), Err(DataError::Parameter { parameter: "n_test", .. })));
+    // Noise of 0.04 means 10 levels: the difference to the clean picture, where
+    // neither is cut off.
+    let small = |noise| Synthetic { n_train: 20, n_test: 1, noise, ..plan }.make(0).unwrap().train;
+    let (clean, noisy) = (some(&small(0.0), 20), some(&small(0.04), 20));
+    let apart: Vec<f64> = clean
+        .iter()
+        .zip(&noisy)
+        .filter(|(c, _)| (0.2..0.8).contains(*c))
+        .map(|(c, n)| f64::from(n - c))
+        .collect();
+    let count = apart.len() as f64;
+    let std = (apart.iter().map(|d| d * d).sum::<f64>() / count).sqrt();
+    // Of some 40 000 values, a standard deviation is known to half a percent.
+    assert!(count > 30_000.0 && (std - 0.04).abs() < 0.001, "{std} of {count}");
 }

@@ -45,6 +45,8 @@ def main():
     grey = smooth.convert("L")
     grey.save(HERE / "grey.png")
     grey.save(HERE / "grey.jpg", quality=95)
+    for name in ("colour", "progressive", "cmyk", "grey"):
+        Image.open(HERE / f"{name}.jpg").convert("RGB").save(HERE / f"{name}_jpg.png")
     Image.fromarray(np.asarray(grey).astype(np.uint16) * 257).save(HERE / "grey16.png")
     smooth.quantize(64).save(HERE / "palette.png")
     smooth.quantize(64).convert("RGB").save(HERE / "palette_as_colour.png")
