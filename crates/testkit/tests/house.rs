@@ -51,15 +51,16 @@ fn dependencies(manifest: &str, tables: &[&str]) -> Vec<String> {
     found
 }
 
-/// kernels ← engine ← data ← lab ← kobai; testkit only for tests.
+/// kernels ← engine ← {data, doctor} ← lab ← kobai; testkit only for tests.
 #[test]
 fn dependencies_point_one_way() {
     let allowed: BTreeMap<&str, &[&str]> = BTreeMap::from([
         ("kernels", &[][..]),
         ("engine", &["kernels"][..]),
         ("data", &["kernels", "engine"][..]),
-        ("lab", &["kernels", "engine", "data"][..]),
-        ("kobai", &["kernels", "engine", "data", "lab"][..]),
+        ("doctor", &["kernels", "engine"][..]),
+        ("lab", &["kernels", "engine", "data", "doctor"][..]),
+        ("kobai", &["kernels", "engine", "data", "doctor", "lab"][..]),
         ("testkit", &["engine"][..]),
     ]);
     for name in crates() {

@@ -1,0 +1,62 @@
+//! Learning rate too low.
+
+use super::prelude::*;
+
+/// Learning rate too low.
+pub(super) struct This;
+
+const ABOUT: About = About {
+    code: "D022",
+    disease: "D2",
+    name: ["learning rate too low", "学習率が低すぎる"],
+    stage: Stage::Step,
+    page: Page {
+        measures: [
+            "Update over weight (median below 0.001), the network not trained at the end; confirmed by short runs: ten times the rate drops the loss more than twice as much.",
+            "更新 / 重みの中央値（0.001 未満）と、終わりでも未学習であること。短い学習で、10 倍にすると損失の下がり幅が 2 倍を超えることで確かめる。",
+        ],
+        hurts: [
+            "The weights hardly leave their initial values within the budget.",
+            "限られたステップ数では重みが初期値からほとんど動かない。",
+        ],
+        example: "[optimizer]\nname = \"sgd\"\nlr = 0.0001",
+        cure: [
+            "The rate whose short run ended lowest, or Adam at 0.001.",
+            "短い学習が最も低く終わった学習率、または Adam の 0.001。",
+        ],
+        source: "TheDeepChecker (1e-4), DeepDiagnosis (1e-5); doctor.md D2",
+    },
+};
+
+impl Check for This {
+    fn about(&self) -> &'static About {
+        &ABOUT
+    }
+
+    fn look(&self, r: &Record) -> Option<Finding> {
+        let u = r.median_update_ratio()?;
+        if !r.not_converged() || u >= 1e-3 {
+            return None;
+        }
+        let start = r.start()?.train_loss;
+        let (now, ten) = (r.loss_at_rate(1.0)?, r.loss_at_rate(10.0)?);
+        let (drop_now, drop_ten) = (start - now, start - ten);
+        if !ten.is_finite() || drop_ten <= 2.0 * drop_now.max(0.0) || drop_ten <= 0.02 * start {
+            return None;
+        }
+        let (factor, best) = r.best_rate().filter(|(f, _)| *f > 1.0)?;
+        let evidence = vec![
+            Evidence::new(words!("median update over weight", "更新 / 重みの中央値"), u, "1e-4 – 1e-1"),
+            Evidence::new(words!("loss of a short run at this rate", "この学習率での短い学習の損失"), now, format!("{best:.3} (×{factor})")),
+            Evidence::new(words!("drop of the loss at ten times the rate over that at this one", "10 倍での損失の下がり幅 / 今の下がり幅"), drop_ten / drop_now.abs().max(1e-9), "≤ 2"),
+        ];
+        let lr = r.settings.lr();
+        Some(
+            ABOUT
+                .found(Severity::Disease, belief(1e-3 / u.max(1e-12)), words!("the rate {lr} is too low: at {factor} times it a short run ends lower", "学習率 {lr} は低すぎる。{factor} 倍なら短い学習が低く終わる"), evidence)
+                .since(0)
+                .not(words!("a trained network moves little too; this one is not trained", "学習済みでも動きは小さいが、これは未学習である"))
+                .cure(vec![Edit::Scale { key: "optimizer.lr", by: factor }], words!("the rate whose short run ended lowest", "短い学習が最も低く終わった学習率")),
+        )
+    }
+}
