@@ -117,8 +117,9 @@ impl Conv {
         self.taps() * (self.in_channels / self.groups)
     }
 
-    /// Which kernels run: `gemm` (1×1, a plain matrix product), `depthwise` (one
-    /// input channel for each group) or `indirect`.
+    /// The kind of convolution: `gemm` (1×1, a plain matrix product), `depthwise`
+    /// (one input channel for each group) or `indirect`. Depthwise has no kernel
+    /// of its own yet: it runs as a gathered product for each group.
     #[must_use]
     pub fn algorithm(&self) -> &'static str {
         if self.is_plain() {
