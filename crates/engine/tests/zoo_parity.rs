@@ -1,0 +1,212 @@
+//! A narrow instance of each family of the zoo against PyTorch
+//! (`tools/golden/zoo.py`): logits and gradients of a training step, the losses
+//! of ten steps of SGD with momentum, the logits of an evaluation after them.
+//!
+//! Params and images come from the script's formula of integers, so the golden
+//! file holds results only.
+
+use kobai_engine::layer::{LayerKind, Layout};
+use kobai_engine::layers::Dropout;
+use kobai_engine::optim::{Optimizer, Updater, Updates};
+use kobai_engine::plan::{ParamSlot, Plan};
+use kobai_engine::zoo::{self, Settings};
+use kobai_engine::{Event, Executor, Graph, Observer, PlanOptions, Targets, Unobserved, Wants};
+use kobai_kernels::Pool;
+use kobai_testkit::{Golden, Tol, assert_close};
+
+const BATCH: usize = 4;
+const CLASSES: usize = 10;
+const STEPS: usize = 10;
+
+/// The script's `scatter`.
+fn scatter(n: usize, key: u32) -> Vec<f64> {
+    let one = |i: u32| {
+        let h = i.wrapping_mul(0x9E37_79B1).wrapping_add(key.wrapping_mul(0x85EB_CA77));
+        let h = (h ^ (h >> 16)).wrapping_mul(0x85EB_CA6B);
+        let h = (h ^ (h >> 13)).wrapping_mul(0xC2B2_AE35);
+        f64::from(h ^ (h >> 16)) / 2f64.powi(31) - 1.0
+    };
+    (0..n as u32).map(one).collect()
+}
+
+/// From PyTorch's order to the order in memory.
+fn arranged(slot: &ParamSlot, values: &[f64]) -> Vec<f64> {
+    match (slot.spec.layout, slot.spec.dims.as_slice()) {
+        (Layout::ConvChannelsLast, &[out, ins, h, w]) => {
+            let mut to = Vec::with_capacity(values.len());
+            for o in 0..out {
+                for pixel in 0..h * w {
+                    to.extend((0..ins).map(|i| values[(o * ins + i) * h * w + pixel]));
+                }
+            }
+            to
+        }
+        _ => values.to_vec(),
+    }
+}
+
+/// The script's `fill`.
+fn initial(plan: &Plan) -> Vec<f64> {
+    let mut params = Vec::with_capacity(plan.param_len());
+    for (key, slot) in (1..).zip(&plan.params) {
+        let mut values = scatter(slot.range.len(), key);
+        let is_norm = matches!(plan.nodes[slot.node].layer, Some(LayerKind::BatchNorm(_)));
+        if slot.spec.dims.len() > 1 {
+            let fan_in: usize = slot.spec.dims[1..].iter().product();
+            let bound = (6.0 / fan_in as f64).sqrt();
+            values.iter_mut().for_each(|v| *v *= bound);
+        } else {
+            values.iter_mut().for_each(|v| *v *= 0.1);
+        }
+        if is_norm && slot.name.ends_with("weight") {
+            values.iter_mut().for_each(|v| *v = *v * 2.0 + 1.0);
+        }
+        params.extend(arranged(slot, &values));
+    }
+    params
+}
+
+/// The same network with dropout that drops nothing.
+fn without_dropout(from: &Graph) -> Graph {
+    let mut to = Graph::new(from.input_shape());
+    for node in from.nodes() {
+        match &node.layer {
+            None => {}
+            Some(LayerKind::Dropout(_)) => drop(to.layer(&node.name, Dropout::new(0.0), &node.inputs)),
+            Some(layer) => drop(to.layer(&node.name, layer.clone(), &node.inputs)),
+        }
+    }
+    let (output, loss) = from.head();
+    to.output(output, loss);
+    from.auxiliaries().iter().for_each(|(node, weight)| to.auxiliary(*node, *weight));
+    to
+}
+
+/// Images in memory order, from the script's (n, c, h, w).
+fn images(height: usize, width: usize) -> Vec<f64> {
+    let x = scatter(BATCH * 3 * height * width, 0);
+    let pixels = height * width;
+    let at = |n: usize, p: usize, c: usize| x[(n * 3 + c) * pixels + p];
+    (0..BATCH * pixels).flat_map(|i| (0..3).map(move |c| at(i / pixels, i % pixels, c))).collect()
+}
+
+/// The output of one step.
+struct Output {
+    node: usize,
+    values: Vec<f64>,
+}
+
+impl Observer<f64> for Output {
+    fn wants(&self, _: u64) -> Wants {
+        Wants { forward: true, ..Wants::NOTHING }
+    }
+    fn event(&mut self, event: &Event<'_, f64>) {
+        if let Event::Forward { node, output, .. } = event
+            && node.index == self.node
+        {
+            self.values = output.to_vec();
+        }
+    }
+}
+
+/// Roundings of the longest way through the network: the terms of each sum.
+/// Batch norm: two sums over the batch and six operations per value.
+fn roundings(plan: &Plan) -> usize {
+    let mut longest: Vec<usize> = Vec::new();
+    for node in &plan.nodes {
+        let before = node.inputs.iter().map(|i| longest[*i]).max().unwrap_or(0);
+        let own = match &node.layer {
+            Some(LayerKind::Conv2d(_) | LayerKind::Linear(_)) => {
+                node.plan.params[0].dims[1..].iter().product::<usize>() + 1
+            }
+            Some(LayerKind::BatchNorm(_)) => {
+                2 * BATCH * node.plan.output.dims()[1..].iter().product::<usize>() + 6
+            }
+            Some(LayerKind::AdaptiveAvgPool2d(_)) => node.input_shapes[0].dims()[1..].iter().product(),
+            Some(LayerKind::LocalResponseNorm(_)) => 5 + 6,
+            Some(LayerKind::Add(_)) => 1,
+            _ => 0,
+        };
+        longest.push(before + own);
+    }
+    longest[plan.output]
+}
+
+fn check(name: &str, narrow: usize, [height, width]: [usize; 2], threads: usize) {
+    let golden = Golden::open("zoo");
+    let settings = Settings { input: [3, height, width].into(), classes: CLASSES, narrow };
+    let graph = without_dropout(&zoo::find(name).unwrap().graph(&settings));
+    let plan = Plan::new(&graph, &PlanOptions::batch(BATCH)).unwrap_or_else(|e| panic!("{name}: {e}"));
+    let deep = roundings(&plan);
+    let updates = Updates::new(Optimizer::Momentum { lr: 1e-5, momentum: 0.9 });
+    let mut updater = Updater::<f64>::new(&plan, updates);
+    let pool = if threads == 1 { Pool::serial() } else { Pool::new(threads) };
+    let mut exec = Executor::<f64>::new(plan.into(), 0, pool.into());
+    let plan = exec.plan().clone();
+    exec.params_mut().copy_from_slice(&initial(&plan));
+    let x = images(height, width);
+    let labels: Vec<u32> = (0..BATCH as u32).map(|n| (n * 7 + 3) % CLASSES as u32).collect();
+    let mut losses = Vec::new();
+    let mut logits = Output { node: plan.output, values: Vec::new() };
+    exec.train_input(BATCH).copy_from_slice(&x);
+    for step in 0..STEPS {
+        if step == 0 {
+            let score = exec.forward_backward(BATCH, Targets::Classes(&labels), &mut logits);
+            assert!(score.loss().is_finite());
+            assert_close(&logits.values, golden.f64(&format!("{name}.logits")), Tol::sum(deep), "logits");
+            let norms: Vec<f64> = plan
+                .params
+                .iter()
+                .map(|p| exec.grads()[p.range.clone()].iter().map(|g| g * g).sum::<f64>().sqrt())
+                .collect();
+            // There and back.
+            assert_close(&norms, golden.f64(&format!("{name}.grad_norms")), Tol::sum(3 * deep), "norms");
+            // The step below is to be the first.
+            let state: Vec<f64> = plan.state.iter().flat_map(|s| vec![s.start; s.range.len()]).collect();
+            exec.state_mut().copy_from_slice(&state);
+        }
+        let score = exec.train_step(BATCH, Targets::Classes(&labels), &mut updater, &mut Unobserved);
+        losses.push(score.loss());
+    }
+    let tol = Tol::sum(3 * STEPS * deep);
+    assert_close(&losses, golden.f64(&format!("{name}.loss")), tol, "losses");
+    exec.eval_input(BATCH).copy_from_slice(&x);
+    exec.evaluate(BATCH, Targets::Classes(&labels));
+    assert_close(
+        exec.outputs(BATCH),
+        golden.f64(&format!("{name}.logits_eval")),
+        tol,
+        "logits in evaluation",
+    );
+}
+
+macro_rules! cases {
+    ($($name:ident, $narrow:literal, $size:expr;)*) => { $(
+        #[test]
+        fn $name() {
+            check(stringify!($name), $narrow, $size, 1);
+        }
+    )* };
+}
+
+// As in `tools/golden/zoo.py`.
+cases! {
+    alexnet, 16, [96, 80];
+    alexnet_original, 16, [67, 83];
+    vgg11, 16, [64, 32];
+    vgg11_bn, 16, [32, 64];
+    googlenet, 8, [64, 48];
+    googlenet_aux, 8, [64, 48];
+    resnet18, 16, [48, 64];
+    resnet50, 16, [64, 48];
+    squeezenet1_0, 8, [64, 80];
+    squeezenet1_1, 8, [80, 64];
+    mobilenet_v1, 16, [48, 64];
+    mobilenet_v2, 8, [64, 48];
+}
+
+#[test]
+fn every_recorded_network_is_compared() {
+    let golden = Golden::open("zoo");
+    assert_eq!(golden.names().count(), 12 * 4);
+}
