@@ -2,8 +2,30 @@
 //!
 //! Weights lie [out][kernel row][kernel column][in/groups], so that the inner
 //! index of every product, (tap, channel), is contiguous on both sides.
+//!
+//! | file | what |
+//! |---|---|
+//! | `im2col.rs` | the reference: the matrix that the fast paths never build |
+//! | `gather.rs` | blocks of that matrix on demand; phases of a stride |
+//! | `indirect.rs` | the three passes as gathered products (`gemm/gathered.rs`) |
+//! | `portable.rs` | the same in plain loops, for `f64` and other processors |
+//!
+//! # Numeric order
+//!
+//! An element of the output starts at its bias and receives fused multiply-adds
+//! in the order (kernel row, kernel column, channel), padding included as zeros:
+//! the bits of im2col and a scalar product. An element of the input's gradient
+//! receives them in the order (kernel row descending, kernel column descending,
+//! output channel), so that output pixels ascend. An element of the weight's
+//! gradient receives them with (image, row, column) of the output ascending, in
+//! chunks whose number depends on the shape alone and whose sums are added in order.
+//! None of it depends on the number of threads, and AVX2 and AVX-512 give the
+//! same bits.
 
+mod gather;
 mod im2col;
+mod indirect;
+mod portable;
 #[cfg(test)]
 mod tests;
 
@@ -119,7 +141,7 @@ impl Conv {
     /// Scratch elements that do not depend on the number of images.
     #[must_use]
     pub fn scratch_fixed(&self) -> usize {
-        self.weight_len()
+        indirect::scratch_len(self)
     }
 
     /// Scratch elements for each image.
@@ -179,25 +201,12 @@ pub fn forward<T: Real>(
     if let Some(bias) = bias {
         assert_eq!(bias.len(), conv.out_channels, "the bias has another length");
     }
-    let mut columns = vec![T::ZERO; conv.columns_len(n)];
-    im2col(conv, n, x, &mut columns);
-    let (m, k, outs) = (conv.pixels(n), conv.depth(), conv.out_channels / conv.groups);
-    let mut part = vec![T::ZERO; m * outs];
-    for group in 0..conv.groups {
-        let a = Mat::new(&columns[group * m * k..][..m * k], m, k);
-        let b = Mat::new(&weight[group * outs * k..][..outs * k], outs, k).t();
-        let start = bias.map_or(Start::Zero, |bias| Start::Bias(&bias[group * outs..][..outs]));
-        gemm(isa, pool, a, b, start, &mut part);
-        for (y, part) in y.chunks_exact_mut(conv.out_channels).zip(part.chunks_exact(outs)) {
-            y[group * outs..][..outs].copy_from_slice(part);
-        }
+    if conv.is_plain() {
+        let (m, k, outs) = (conv.pixels(n), conv.in_channels, conv.out_channels);
+        let b = Mat::new(weight, outs, k).t();
+        return gemm(isa, pool, Mat::new(x, m, k), b, bias.map_or(Start::Zero, Start::Bias), y);
     }
-}
-
-/// The channels of one group of `g`, dense.
-fn group_of<T: Real>(conv: &Conv, group: usize, g: &[T]) -> Vec<T> {
-    let outs = conv.out_channels / conv.groups;
-    g.chunks_exact(conv.out_channels).flat_map(|g| &g[group * outs..][..outs]).copied().collect()
+    indirect::forward(isa, pool, conv, n, x, weight, bias, scratch, y);
 }
 
 /// `grad_x` = gradient with respect to the input, overwritten.
@@ -219,15 +228,11 @@ pub fn backward_input<T: Real>(
     grad_x: &mut [T],
 ) {
     conv.check_lengths(n, grad_x.len(), weight.len(), g.len(), scratch.len());
-    let mut columns = vec![T::ZERO; conv.columns_len(n)];
-    let (m, k, outs) = (conv.pixels(n), conv.depth(), conv.out_channels / conv.groups);
-    for group in 0..conv.groups {
-        let part = group_of(conv, group, g);
-        let b = Mat::new(&weight[group * outs * k..][..outs * k], outs, k);
-        let columns = &mut columns[group * m * k..][..m * k];
-        gemm(isa, pool, Mat::new(&part, m, outs), b, Start::Zero, columns);
+    if conv.is_plain() {
+        let (m, k, outs) = (conv.pixels(n), conv.in_channels, conv.out_channels);
+        return gemm(isa, pool, Mat::new(g, m, outs), Mat::new(weight, outs, k), Start::Zero, grad_x);
     }
-    col2im(conv, n, &columns, grad_x);
+    indirect::backward_input(isa, pool, conv, n, g, weight, scratch, grad_x);
 }
 
 /// `grad_weight` = gradient with respect to the weight, overwritten.
@@ -246,13 +251,5 @@ pub fn backward_weight<T: Real>(
     grad_weight: &mut [T],
 ) {
     conv.check_lengths(n, x.len(), grad_weight.len(), g.len(), scratch.len());
-    let mut columns = vec![T::ZERO; conv.columns_len(n)];
-    im2col(conv, n, x, &mut columns);
-    let (m, k, outs) = (conv.pixels(n), conv.depth(), conv.out_channels / conv.groups);
-    for group in 0..conv.groups {
-        let part = group_of(conv, group, g);
-        let b = Mat::new(&columns[group * m * k..][..m * k], m, k);
-        let grad = &mut grad_weight[group * outs * k..][..outs * k];
-        gemm(isa, pool, Mat::new(&part, m, outs).t(), b, Start::Zero, grad);
-    }
+    indirect::backward_weight(isa, pool, conv, n, x, g, scratch, grad_weight);
 }

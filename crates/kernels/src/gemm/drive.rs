@@ -17,24 +17,24 @@ const KC: usize = 512;
 /// Rows of a packed block of A.
 const MC: usize = 192;
 /// Columns of a packed block of B.
-const NC: usize = 960;
+pub(super) const NC: usize = 960;
 /// A contiguous B of at most this many elements is read in place.
 const DIRECT_B: usize = 128 * 1024;
 /// Column groups from which on A is worth copying.
 const PACK_A_GROUPS: usize = 4;
 /// Multiply-adds that are worth a task of their own.
-const TASK: usize = 1 << 18;
+pub(super) const TASK: usize = 1 << 18;
 /// Most tasks of one product.
-const MAX_TASKS: usize = 64;
+pub(super) const MAX_TASKS: usize = 64;
 /// Column groups of one packed block, at most.
-const MAX_GROUPS: usize = NC / 8;
+pub(super) const MAX_GROUPS: usize = NC / 8;
 
 /// A run of columns as wide as one tile.
 #[derive(Clone, Copy, Default)]
-struct Group {
-    col: usize,
-    cols: usize,
-    vectors: usize,
+pub(super) struct Group {
+    pub(super) col: usize,
+    pub(super) cols: usize,
+    pub(super) vectors: usize,
 }
 
 /// Where tiles find B.
@@ -55,6 +55,11 @@ struct Problem<'a> {
     n: usize,
 }
 
+/// The tiles of an instruction set other than the scalar one.
+pub(super) fn tiles(isa: Isa) -> &'static Tiles {
+    if isa.is_avx512() { &avx512::TILES } else { &avx2::TILES }
+}
+
 /// The vectorised product. Extents and lengths are checked by the caller.
 pub(super) fn gemm(
     isa: Isa,
@@ -64,7 +69,7 @@ pub(super) fn gemm(
     start: Start<'_, f32>,
     c: &mut [f32],
 ) {
-    let tiles: &Tiles = if isa.is_avx512() { &avx512::TILES } else { &avx2::TILES };
+    let tiles = tiles(isa);
     let (m, n, k) = (a.rows, b.cols, a.cols);
     let p = Problem { tiles, a, b, start, c: Shares(c.as_mut_ptr()), n };
     if k == 0 {
@@ -112,7 +117,7 @@ pub(super) fn gemm(
 }
 
 /// Cuts columns into groups: the preferred width, then what is left.
-fn split(tiles: &Tiles, col: usize, cols: usize, groups: &mut [Group; MAX_GROUPS]) -> usize {
+pub(super) fn split(tiles: &Tiles, col: usize, cols: usize, groups: &mut [Group; MAX_GROUPS]) -> usize {
     let (mut at, end, mut count) = (col, col + cols, 0);
     while at < end {
         let left = (end - at).div_ceil(tiles.lanes);

@@ -7,6 +7,7 @@
 //! | `avx512.rs`, `avx2.rs` | vector types, tile sizes, tables of tiles |
 //! | `pack.rs` | copies into the order in which tiles read |
 //! | `drive.rs` | loops over tiles: direct for small operands, packed for large |
+//! | `gathered.rs` | the same with an operand that is written block by block (convolution) |
 //!
 //! # Numeric order
 //!
@@ -22,6 +23,9 @@ mod avx2;
 mod avx512;
 #[cfg(target_arch = "x86_64")]
 mod drive;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod gathered;
+pub(crate) mod layout;
 #[cfg(target_arch = "x86_64")]
 mod micro;
 #[cfg(target_arch = "x86_64")]

@@ -1,0 +1,340 @@
+//! Products with an operand that exists nowhere in memory as a whole.
+//!
+//! A caller's closure writes blocks of it, row-major, into a buffer of the
+//! thread that stays in its second-level cache while tiles read it. A
+//! convolution is such a product: the operand is its im2col matrix.
+//!
+//! [`rows`]: the left operand is written (k along its rows).
+//! [`columns`]: the right operand is written (k down its rows), and k is long.
+//!
+//! The order of multiply-adds of an element is that of `mod.rs`: k ascending.
+//! Only [`columns`] may cut k, into the chunks of [`Plan`], which depend on the
+//! shape alone; the chunks' sums are added in order.
+
+use super::drive::{Group, MAX_GROUPS, MAX_TASKS, NC, TASK, split, tiles};
+use super::layout::Layout;
+use super::micro::{First, MAX_ROWS, MAX_VECTORS, Tile, Tiles};
+use super::pack::{self, Block};
+use super::{Mat, Start};
+use crate::pool::Shares;
+use crate::{Isa, Pool};
+use std::ops::Range;
+
+/// Writes rows × columns of the operand: element (i, j) of the block goes to
+/// `buffer[i * stride + j]`.
+pub(crate) type Fill<'a> = &'a (dyn Fn(Range<usize>, Range<usize>, &mut [f32], usize) + Sync);
+
+/// Inner extent of a written block of A.
+const KC: usize = 384;
+/// Rows of a written block of A; a whole number of tiles of either height.
+const MC: usize = 96;
+/// Elements of the packed block of B.
+const PANEL: usize = 512 * 960;
+
+struct Rows<'a> {
+    tiles: &'a Tiles,
+    fill: Fill<'a>,
+    start: Start<'a, f32>,
+    layout: &'a Layout,
+    c: Shares<f32>,
+    /// Packed panels of the current block of B; one begins at `(col - jc) * kb`.
+    b: Shares<f32>,
+    jc: usize,
+    /// The inner indices of that block.
+    pb: usize,
+    kb: usize,
+}
+
+/// `end - begin` cut into equal parts of at most `most`.
+fn even_parts(extent: usize, most: usize) -> usize {
+    extent.div_ceil(extent.div_ceil(most).max(1))
+}
+
+/// C = start + A·B, where `fill` writes blocks of A (m×k) and row r of C begins
+/// at `layout.at(r)`.
+#[allow(clippy::too_many_arguments, reason = "the operands of one product")]
+pub(crate) fn rows(
+    isa: Isa,
+    pool: &Pool,
+    (m, k): (usize, usize),
+    fill: Fill<'_>,
+    b: Mat<'_, f32>,
+    start: Start<'_, f32>,
+    layout: &Layout,
+    c: &mut [f32],
+) {
+    assert!(isa != Isa::SCALAR, "the scalar path has its own loops");
+    assert_eq!(k, b.rows, "inner extents differ");
+    assert!(k > 0, "an inner extent of 0");
+    let n = b.cols;
+    if m == 0 || n == 0 {
+        return;
+    }
+    assert!(layout.at(m - 1) + n <= c.len(), "C is too short");
+    let tiles = tiles(isa);
+    let c = Shares(c.as_mut_ptr());
+    let mut groups = [Group::default(); MAX_GROUPS];
+    for jc in (0..n).step_by(NC) {
+        let nc = NC.min(n - jc);
+        let count = split(tiles, jc, nc, &mut groups);
+        let groups = &groups[..count];
+        let width = nc.next_multiple_of(tiles.lanes);
+        let depth = even_parts(k, PANEL / width);
+        for pb in (0..k).step_by(depth) {
+            let kb = depth.min(k - pb);
+            pack::with_b_buffer(width * kb, |panels| {
+                let at = Shares(panels.as_mut_ptr());
+                let pack = |g: usize| {
+                    let Group { col, cols, vectors } = groups[g];
+                    let stride = vectors * tiles.lanes;
+                    let at = &at;
+                    // SAFETY: group panels are disjoint parts of `panels`: group g owns
+                    // the `stride * kb` elements that begin at `(col - jc) * kb`.
+                    let panel =
+                        unsafe { std::slice::from_raw_parts_mut(at.0.add((col - jc) * kb), stride * kb) };
+                    let block = Block { row: col, col: pb, rows: cols, cols: kb };
+                    pack::columns(tiles, b.t(), block, panel, stride);
+                };
+                if nc * kb >= 1 << 15 {
+                    pool.run(count, &pack);
+                } else {
+                    (0..count).for_each(pack);
+                }
+                let p = Rows { tiles, fill, start, layout, c, b: at, jc, pb, kb };
+                p.run(pool, m, groups);
+            });
+        }
+    }
+}
+
+impl Rows<'_> {
+    /// All rows for one packed block of B, cut into tasks.
+    fn run(&self, pool: &Pool, m: usize, groups: &[Group]) {
+        let height = self.tiles.max_rows[groups[0].vectors - 1];
+        let nc = groups.iter().map(|g| g.cols).sum::<usize>();
+        let wanted = (m * nc * self.kb / TASK).clamp(1, MAX_TASKS);
+        let rows = m.div_ceil(wanted).next_multiple_of(height);
+        let row_blocks = m.div_ceil(rows);
+        let per_block = groups.len().div_ceil((wanted / row_blocks).clamp(1, groups.len()));
+        let col_blocks = groups.len().div_ceil(per_block);
+        pool.run(row_blocks * col_blocks, &|t| {
+            let (r, g) = (t / col_blocks * rows, t % col_blocks * per_block);
+            self.task(r..(r + rows).min(m), &groups[g..(g + per_block).min(groups.len())]);
+        });
+    }
+
+    fn task(&self, rows: Range<usize>, groups: &[Group]) {
+        let depth = even_parts(self.kb, KC);
+        // A stride that is no power of two, so that rows fall into different cache sets.
+        let stride = depth.next_multiple_of(16) | 16;
+        pack::with_a_buffer(MC * stride, |a| {
+            for ic in rows.clone().step_by(MC) {
+                let mc = MC.min(rows.end - ic);
+                for pc in (0..self.kb).step_by(depth) {
+                    let kc = depth.min(self.kb - pc);
+                    let p = self.pb + pc;
+                    (self.fill)(ic..ic + mc, p..p + kc, a, stride);
+                    for group in groups {
+                        let step = self.tiles.max_rows[group.vectors - 1];
+                        for i in (0..mc).step_by(step) {
+                            let a = a[i * stride..].as_ptr();
+                            self.tile(*group, ic + i, step.min(mc - i), (pc, kc), (a, stride));
+                        }
+                    }
+                }
+            }
+        });
+    }
+
+    /// One register tile: rows `r..r+rows`, inner indices `pc..pc+kc` of the block of B.
+    fn tile(
+        &self,
+        group: Group,
+        r: usize,
+        rows: usize,
+        (pc, kc): (usize, usize),
+        (a, a_row): (*const f32, usize),
+    ) {
+        let Group { col, cols, vectors } = group;
+        let width = vectors * self.tiles.lanes;
+        let first = match self.start {
+            _ if self.pb + pc > 0 => First::Load,
+            Start::Zero => First::Zero,
+            Start::Accumulate => First::Load,
+            Start::Bias(bias) => First::Bias(bias[col..col + cols].as_ptr()),
+        };
+        let run = self.tiles.tiles[0][vectors - 1][rows - 1].expect("tile heights are within the table");
+        // SAFETY: the panel of this group begins at `(col - jc) * kb` and has `kb` rows.
+        let b = unsafe { self.b.0.add((col - self.jc) * self.kb + pc * width) }.cast_const();
+        // SAFETY: row r of C lies inside C and has n elements from there on.
+        let c_of = |r: usize| unsafe { self.c.0.add(self.layout.at(r) + col) };
+        let tile = |c, c_row| Tile { k: kc, n: cols, a, a_row, a_col: 1, b, b_row: width, c, c_row, first };
+        if self.layout.is_even(r, rows) {
+            // SAFETY: the table belongs to an instruction set that the processor has.
+            // `rows × kc` of A and `kc × width` of B are written, and these rows of C
+            // belong to this task alone.
+            unsafe { run(&tile(c_of(r), self.layout.step)) };
+            return;
+        }
+        // Rows of two lines: they take a detour, the tile knows one stride only.
+        let mut detour = [0.0; MAX_ROWS * MAX_VECTORS * 16];
+        for (i, row) in detour.chunks_exact_mut(width).take(rows).enumerate() {
+            if matches!(first, First::Load) {
+                // SAFETY: as for `c_of`; the task owns the row's elements.
+                row[..cols].copy_from_slice(unsafe { std::slice::from_raw_parts(c_of(r + i), cols) });
+            }
+        }
+        // SAFETY: as above; the detour holds MAX_ROWS rows of the widest tile.
+        unsafe { run(&tile(detour.as_mut_ptr(), width)) };
+        for (i, row) in detour.chunks_exact(width).take(rows).enumerate() {
+            // SAFETY: as for `c_of`; the task owns the row's elements.
+            unsafe { std::slice::from_raw_parts_mut(c_of(r + i), cols) }.copy_from_slice(&row[..cols]);
+        }
+    }
+}
+
+/// Inner indices of a written block in [`columns`].
+const KP: usize = 192;
+
+/// How [`columns`] cuts its product; from the shape alone.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plan {
+    rows: usize,
+    cols: usize,
+    chunks: usize,
+}
+
+impl Plan {
+    /// The most chunks that k is cut into for a C of m×n elements.
+    pub(crate) fn most_chunks(m: usize, n: usize) -> usize {
+        let plan = Plan::new(m, n, 0);
+        (MAX_TASKS / (m.div_ceil(plan.rows) * n.div_ceil(plan.cols)).max(1)).clamp(1, 16)
+    }
+
+    fn new(m: usize, n: usize, chunks: usize) -> Self {
+        // Whole tiles of either instruction set: 24 = 3 · 8 = 4 · 6 rows, 48 columns.
+        let rows = even_parts(m, MC).next_multiple_of(24);
+        let cols = even_parts(n, 288).next_multiple_of(48);
+        Plan { rows, cols, chunks }
+    }
+
+    /// The plan for an inner extent of `k`: chunks of at least 1024.
+    pub(crate) fn of(m: usize, n: usize, k: usize) -> Self {
+        Plan::new(m, n, Plan::most_chunks(m, n).min(k / 1024).max(1))
+    }
+
+    /// Elements of the buffer for the sums of all chunks but the first, for any k.
+    pub(crate) fn partial_len(m: usize, n: usize) -> usize {
+        (Plan::most_chunks(m, n) - 1) * m * n
+    }
+}
+
+/// C = Aᵀ·B, where A (k×m) has contiguous rows and `fill` writes blocks of B
+/// (k×n). C is dense, m·n elements; `partial` has at least
+/// [`Plan::partial_len`].
+pub(crate) fn columns(
+    isa: Isa,
+    pool: &Pool,
+    a: Mat<'_, f32>,
+    n: usize,
+    fill: Fill<'_>,
+    partial: &mut [f32],
+    c: &mut [f32],
+) {
+    assert!(isa != Isa::SCALAR, "the scalar path has its own loops");
+    let (k, m) = (a.rows, a.cols);
+    assert_eq!(c.len(), m * n, "C has another length");
+    if m == 0 || n == 0 {
+        return;
+    }
+    if k == 0 {
+        return c.fill(0.0);
+    }
+    let tiles = tiles(isa);
+    let plan = Plan::of(m, n, k);
+    assert!(partial.len() >= (plan.chunks - 1) * m * n, "the partial sums do not fit");
+    let length = k.div_ceil(plan.chunks);
+    let (col_blocks, row_blocks) = (n.div_ceil(plan.cols), m.div_ceil(plan.rows));
+    let (first, others) = (Shares(c.as_mut_ptr()), Shares(partial.as_mut_ptr()));
+    let task = |t: usize| {
+        let (chunk, t) = (t / (col_blocks * row_blocks), t % (col_blocks * row_blocks));
+        let (r, j) = (t / col_blocks * plan.rows, t % col_blocks * plan.cols);
+        let (first, others) = (&first, &others);
+        // SAFETY: chunk s > 0 owns the (s − 1)-th part of `partial`, of m · n elements.
+        let c = if chunk == 0 { first.0 } else { unsafe { others.0.add((chunk - 1) * m * n) } };
+        let ks = chunk * length..((chunk + 1) * length).min(k);
+        let p = Columns { tiles, a, fill, c, n };
+        p.task(r..(r + plan.rows).min(m), j..(j + plan.cols).min(n), ks);
+    };
+    let tasks = plan.chunks * col_blocks * row_blocks;
+    if m * n * k < TASK {
+        (0..tasks).for_each(task)
+    } else {
+        pool.run(tasks, &task)
+    }
+    let partial = &partial[..(plan.chunks - 1) * m * n];
+    for part in partial.chunks_exact(m * n) {
+        crate::elementwise::add_assign(isa, c, part);
+    }
+}
+
+struct Columns<'a> {
+    tiles: &'a Tiles,
+    a: Mat<'a, f32>,
+    fill: Fill<'a>,
+    c: *mut f32,
+    n: usize,
+}
+
+impl Columns<'_> {
+    fn task(&self, rows: Range<usize>, cols: Range<usize>, ks: Range<usize>) {
+        let mut groups = [Group::default(); MAX_GROUPS];
+        let count = split(self.tiles, 0, cols.len(), &mut groups);
+        let groups = &groups[..count];
+        let wide = self.tiles.wide;
+        let height = self.tiles.max_rows[wide - 1];
+        // Copying A pays when several column groups read it.
+        let copied = groups.iter().filter(|g| g.vectors == wide).count() > 2;
+        let stride = cols.len().next_multiple_of(16) | 16;
+        pack::with_b_buffer(KP * stride, |b| {
+            pack::with_a_buffer((MC + height) * KP, |panels| {
+                for p in ks.clone().step_by(KP) {
+                    let kp = KP.min(ks.end - p);
+                    (self.fill)(p..p + kp, cols.clone(), b, stride);
+                    if copied {
+                        let panels = panels.chunks_exact_mut(height * KP);
+                        for (i, panel) in rows.clone().step_by(height).zip(panels) {
+                            let block = Block { row: i, col: p, rows: height.min(rows.end - i), cols: kp };
+                            pack::columns(self.tiles, self.a.t(), block, panel, height);
+                        }
+                    }
+                    let first = if p == ks.start { First::Zero } else { First::Load };
+                    for group in groups {
+                        let step = self.tiles.max_rows[group.vectors - 1];
+                        for (t, i) in rows.clone().step_by(step).enumerate() {
+                            let (a, a_col) = if copied && group.vectors == wide {
+                                (panels[t * height * KP..].as_ptr(), height)
+                            } else {
+                                (self.a.data[p * self.a.row_stride + i..].as_ptr(), self.a.row_stride)
+                            };
+                            let b = b[group.col..].as_ptr();
+                            // SAFETY: row i and this column lie inside C, which has rows of n elements.
+                            let c = unsafe { self.c.add(i * self.n + cols.start + group.col) };
+                            let height = step.min(rows.end - i);
+                            let (k, n) = (kp, group.cols);
+                            let t =
+                                Tile { k, n, a, a_row: 1, a_col, b, b_row: stride, c, c_row: self.n, first };
+                            let run = self.tiles.tiles[1][group.vectors - 1][height - 1]
+                                .expect("tile heights are within the table");
+                            // SAFETY: the table belongs to an instruction set that the
+                            // processor has. `height × kp` of A lie in the matrix or the
+                            // panel, `kp × n` of B are written, and this part of C
+                            // belongs to this task alone.
+                            unsafe { run(&t) };
+                        }
+                    }
+                }
+            });
+        });
+    }
+}
