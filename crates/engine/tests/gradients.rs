@@ -10,6 +10,7 @@ use kobai_engine::layers::{
     Activation, AdaptiveAvgPool2d, Add, AvgPool2d, BatchNorm, Concat, Conv2d, Dropout, Flatten, Linear,
     LocalResponseNorm, MaxPool2d, Scaling, SigmoidGradient,
 };
+use kobai_engine::plan::Step;
 use kobai_engine::{Alone, Executor, Graph, Loss, NodeId, Plan, PlanOptions, Shape, Targets, Unobserved};
 use kobai_kernels::Pool;
 use kobai_testkit::{GradientReport, STEP, Verdict, check_gradient, labels, values, values_off_integers};
@@ -421,6 +422,57 @@ fn batch_norm_on_the_images_themselves() {
         g.linear("fc", x, 3)
     };
     check_network("images", 4, build, &[2, 3, 2]);
+}
+
+/// In-place ReLU after batch norm and after a convolution; `h` is read by four
+/// nodes; every layer of images.
+fn convnet(g: &mut Graph) -> NodeId {
+    let x = g.conv2d("conv1", g.input(), Conv2d::new(4, 3).padding(1).bias(false));
+    let x = g.batch_norm("bn1", x);
+    let x = g.activation("relu1", x, Activation::Relu);
+    let h = g.max_pool("pool1", x, MaxPool2d::new(3, 2).padding(1));
+    let a = g.conv2d("conv2", h, Conv2d::new(3, 3).padding(1));
+    let a = g.activation("relu2", a, Activation::Relu);
+    let b = g.conv2d("conv3", h, Conv2d::new(2, 1));
+    let r = g.conv2d("conv4", h, Conv2d::new(4, 3).padding(1).groups(4));
+    let r = g.add("add", h, r);
+    let x = g.concat("concat", &[a, b, r, h]);
+    let x = g.lrn("lrn", x, LocalResponseNorm { alpha: 0.5, ..LocalResponseNorm::new(3) });
+    let x = g.avg_pool("pool2", x, AvgPool2d::new(2, 1));
+    let x = g.dropout("drop", x, 0.2);
+    let x = g.adaptive_avg_pool("pool3", x, [2, 1]);
+    let x = g.flatten("flat", x);
+    g.linear("fc", x, 3)
+}
+
+#[test]
+fn convolutions_with_fan_out() {
+    check_network("convnet", 3, convnet, &[2, 6, 5]);
+}
+
+/// The value of a node shares its buffer with its reader.
+#[test]
+fn relu_after_convolution_and_batch_norm_works_in_place() {
+    let mut g = Graph::new([2, 6, 5].into());
+    let output = convnet(&mut g);
+    g.output(output, Loss::CrossEntropy);
+    let plan = Plan::new(&g, &PlanOptions::batch(3)).expect("a right network");
+    for program in [&plan.train, &plan.eval] {
+        let forward: Vec<_> = program
+            .steps
+            .iter()
+            .filter_map(|s| if let Step::Forward(f) = s { Some(f) } else { None })
+            .collect();
+        let value = |name: &str| {
+            let node = plan.node(name).expect(name).index;
+            let step = forward.iter().find(|f| f.node == node).expect(name);
+            assert!(!step.copy_first, "{name} copies");
+            step.output
+        };
+        assert_eq!(value("bn1"), value("relu1"));
+        assert_eq!(value("conv2"), value("relu2"));
+        assert_ne!(value("conv1"), value("bn1"), "batch norm reads its input again");
+    }
 }
 
 #[test]
