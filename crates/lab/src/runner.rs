@@ -1,8 +1,10 @@
 //! Runs of an experiment: independent, side by side, bit-identical to running
 //! them one by one.
 
-use crate::experiment::{EvaluateWhen, Experiment, RowSpec};
+use crate::experiment::{EvaluateWhen, Experiment, RowSpec, TrainAccuracy};
+use crate::measures::{self, Ended};
 use crate::results::{CurvePoint, Outcome, Row, Run};
+use crate::subnets;
 use crate::watch::Recorder;
 use kobai_data::dataset::{Dataset, Split, Targets as DataTargets, TargetsMut};
 use kobai_data::sampler::Sampler;
@@ -10,7 +12,6 @@ use kobai_engine::optim::{ParamRule, Updater};
 use kobai_engine::{Executor, Observer, Plan, Score, Targets, Unobserved};
 use kobai_kernels::Pool;
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -210,11 +211,15 @@ impl Work<'_> {
             train: !training.is_frozen(&p.name),
             decay: p.spec.decay,
         });
-        let sampler = Sampler::new(training.sampling, train.len(), training.batch)
+        let learned = training.examples.unwrap_or(train.len()).min(train.len());
+        let sampler = Sampler::new(training.sampling, learned, training.batch)
             .expect("checked when the session was prepared");
         let mut indices = vec![0u32; training.batch];
         let (mut labels, mut test_labels) = (Batch::new(train, training.batch), Batch::new(test, EVAL_BATCH));
         let order: Vec<u32> = (0..test.len() as u32).collect();
+        let all = training.train_accuracy == TrainAccuracy::All;
+        let mut train_all =
+            all.then(|| (Batch::new(train, EVAL_BATCH), (0..learned as u32).collect::<Vec<_>>()));
         let width = plan.output_shape().len();
         let mut recorder = self.options.observe.then(|| Recorder::new(plan, training.observe_every));
         let mut curve = Vec::new();
@@ -244,7 +249,7 @@ impl Work<'_> {
                 break;
             }
             if measured {
-                let (train_accuracy, tested) = match before {
+                let (mut train_accuracy, tested) = match before {
                     Some(tested) => (score.accuracy(), tested),
                     None => {
                         train.gather(&indices, exec.eval_input(n));
@@ -252,6 +257,9 @@ impl Work<'_> {
                         (again.accuracy(), evaluate(&mut exec, test, &mut test_labels, &order))
                     }
                 };
+                if let Some((batch, order)) = &mut train_all {
+                    train_accuracy = evaluate(&mut exec, train, batch, order).accuracy();
+                }
                 curve.push(CurvePoint {
                     step: step + 1,
                     train_loss: score.loss(),
@@ -269,7 +277,8 @@ impl Work<'_> {
         let done = self.done.fetch_add(left, Ordering::Relaxed) + left;
         let finished = self.finished.fetch_add(1, Ordering::Relaxed) + 1;
         self.progress.advanced(done, self.total, finished);
-        let (flow, activations) = recorder.map(|r| (r.flow, r.activations)).unwrap_or_default();
+        let (flow, activations, inputs) =
+            recorder.map(|r| (r.flow, r.activations, r.inputs)).unwrap_or_default();
         let last = curve.last().copied();
         let mut run = Run {
             seed: job.seed,
@@ -279,11 +288,17 @@ impl Work<'_> {
             curve,
             flow,
             activations,
-            measures: BTreeMap::new(),
+            measures: Default::default(),
             weights_sha256: hash(exec.params()),
         };
-        run.measures = measures(&run, plan, &first_params, exec.params());
-        Some(Finished { row: job.row, run, params: exec.params().to_vec(), state: exec.state().to_vec() })
+        let (params, state) = (exec.params().to_vec(), exec.state().to_vec());
+        let ended = Ended { plan, training, first: &first_params, last: &params, inputs: &inputs };
+        run.measures = measures::of(&run, &ended);
+        if self.options.observe && run.outcome == Outcome::Finished {
+            // Last, because it moves the executor's step.
+            run.measures.extend(subnets::measures(&mut exec, test));
+        }
+        Some(Finished { row: job.row, run, params, state })
     }
 }
 
@@ -293,64 +308,4 @@ fn hash(params: &[f32]) -> String {
         hasher.update(value.to_le_bytes());
     }
     hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn median(mut values: Vec<f64>) -> Option<f64> {
-    values.retain(|v| v.is_finite());
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied()
-}
-
-/// The named numbers of a run that claims refer to:
-///
-/// | measure | what |
-/// |---|---|
-/// | `test`, `train`, `test_loss` | final accuracies, final test loss |
-/// | `gradient_ratio` | RMS of the first layer's weight gradient over the last layer's, median over the observed steps |
-/// | `first_layer_moved` | RMS of the change of the first weight over the whole run, relative to its initial RMS |
-/// | `last_layer_moved` | the same for the last weight |
-/// | `unit_spread` | largest difference between incoming weights of two units of one hidden layer, at any observed step |
-/// | `zeros`, `saturated` | share of exact zeros and of saturated values among the activations, mean over layers, last observed step |
-fn measures(run: &Run, plan: &Plan, first: &[f32], last: &[f32]) -> BTreeMap<String, f64> {
-    let mut all = BTreeMap::new();
-    let mut put = |name: &str, value: Option<f64>| {
-        if let Some(value) = value.filter(|v| v.is_finite()) {
-            all.insert(name.to_string(), value);
-        }
-    };
-    if run.outcome == Outcome::Finished {
-        put("test", Some(run.test));
-        put("train", Some(run.train));
-        put("test_loss", run.curve.last().map(|p| p.test_loss));
-    }
-    let weights: Vec<_> =
-        plan.params.iter().filter(|p| p.spec.name == "weight" && p.spec.dims.len() > 1).collect();
-    let moved = |slot: Option<&&kobai_engine::plan::ParamSlot>| {
-        let range = slot?.range.clone();
-        let square = |x: f32| f64::from(x) * f64::from(x);
-        let change: f64 =
-            first[range.clone()].iter().zip(&last[range.clone()]).map(|(a, b)| square(b - a)).sum();
-        let start: f64 = first[range].iter().map(|a| square(*a)).sum();
-        (start > 0.0).then(|| (change / start).sqrt())
-    };
-    put("first_layer_moved", moved(weights.first()));
-    put("last_layer_moved", moved(weights.last()));
-    let ratios = run.flow.iter().filter_map(|point| {
-        let (first, last) = (point.layers.first()?, point.layers.last()?);
-        Some(first.gradient_rms / last.gradient_rms)
-    });
-    put("gradient_ratio", median(ratios.collect()));
-    let hidden = |point: &crate::results::FlowPoint| {
-        let layers = &point.layers[..point.layers.len().saturating_sub(1)];
-        layers.iter().map(|l| l.unit_spread).fold(0.0, f64::max)
-    };
-    if !run.flow.is_empty() {
-        put("unit_spread", Some(run.flow.iter().map(hidden).fold(0.0, f64::max)));
-    }
-    if let Some(point) = run.activations.last().filter(|p| !p.layers.is_empty()) {
-        let n = point.layers.len() as f64;
-        put("zeros", Some(point.layers.iter().map(|l| l.zeros).sum::<f64>() / n));
-        put("saturated", Some(point.layers.iter().map(|l| l.saturated).sum::<f64>() / n));
-    }
-    all
 }

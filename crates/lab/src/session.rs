@@ -205,7 +205,8 @@ impl Session {
         }
         for row in &experiment.rows {
             // The runner's samplers cannot fail after this.
-            Sampler::new(row.training.sampling, split.train.len(), row.training.batch)?;
+            let learned = row.training.examples.unwrap_or(usize::MAX).min(split.train.len());
+            Sampler::new(row.training.sampling, learned, row.training.batch)?;
         }
         let rows: Vec<String> = experiment.rows.iter().map(|r| r.id.clone()).collect();
         for claim in &experiment.claims {

@@ -23,7 +23,13 @@ pub(crate) struct Recorder {
     before: Vec<f32>,
     pub(crate) flow: Vec<FlowPoint>,
     pub(crate) activations: Vec<ActivationPoint>,
+    /// What activations receive, by step: mean and standard deviation by layer.
+    pub(crate) inputs: Vec<InputPoint>,
+    previous: [f64; 2],
 }
+
+/// Step, and mean and standard deviation of each activation layer's input.
+pub(crate) type InputPoint = (u64, Vec<[f64; 2]>);
 
 impl Recorder {
     pub(crate) fn new(plan: &Plan, every: u64) -> Self {
@@ -33,6 +39,8 @@ impl Recorder {
             before: vec![0.0; plan.param_len()],
             flow: Vec::new(),
             activations: Vec::new(),
+            inputs: Vec::new(),
+            previous: [0.0; 2],
         }
     }
 
@@ -100,8 +108,16 @@ impl Observer<f32> for Recorder {
     fn event(&mut self, event: &Event<'_, f32>) {
         match *event {
             Event::Forward { step, node, output, .. } => {
-                let Some(LayerKind::Activation(activation)) = &node.layer else { return };
                 let stats = reduce::Stats::of(self.isa, output);
+                // In a chain of layers an activation's input is the output before it.
+                let input = std::mem::replace(&mut self.previous, [stats.mean, stats.std]);
+                let Some(LayerKind::Activation(activation)) = &node.layer else { return };
+                if self.inputs.last().is_none_or(|(s, _)| *s != step) {
+                    self.inputs.push((step, Vec::new()));
+                }
+                if let Some((_, layers)) = self.inputs.last_mut() {
+                    layers.push(input);
+                }
                 let (low, high) = range(*activation);
                 let mut bins = [0u64; BINS];
                 reduce::histogram(output, low, high, &mut bins);

@@ -20,11 +20,13 @@ use toml::{Table, Value};
 
 pub use error::{Expected, ExperimentError, ExperimentProblem};
 pub use model::Model;
-pub use training::{EvaluateWhen, Training};
+pub use training::{EvaluateWhen, TrainAccuracy, Training};
 
 /// The experiments in the binary: identifier and file.
 const EMBEDDED: &[(&str, &str)] = &[
     ("vanishing-gradient", include_str!("../../experiments/vanishing-gradient.toml")),
+    ("initial-weights", include_str!("../../experiments/initial-weights.toml")),
+    ("batch-normalization", include_str!("../../experiments/batch-normalization.toml")),
     ("convnet", include_str!("../../experiments/convnet.toml")),
 ];
 
@@ -229,18 +231,22 @@ impl RowSpec {
         let reference = if changes.as_published { references.1.or(references.0) } else { references.0 };
         let mut own: Table =
             SHARED.iter().filter_map(|k| Some(((*k).to_string(), shared.get(*k)?.clone()))).collect();
-        if let Some(set) = row.value("set") {
+        for name in ["set", "set_as_published"] {
+            let Some(set) = row.value(name) else { continue };
             let Value::Table(set) = set else {
-                return row.fail("set", |key| ExperimentProblem::Kind {
+                return row.fail(name, |key| ExperimentProblem::Kind {
                     key,
                     expected: ["a table of dotted keys", "ドットで区切ったキーのテーブル"],
                     got: set.to_string(),
                 });
             };
+            if name == "set_as_published" && !changes.as_published {
+                continue;
+            }
             for (key, value) in set {
                 let known = SHARED.iter().any(|s| key.starts_with(&format!("{s}.")));
                 if !known || reader::set(&mut own, key, value.clone()).is_err() {
-                    return row.fail(&format!("set.{key}"), |key| ExperimentProblem::UnknownKey {
+                    return row.fail(&format!("{name}.{key}"), |key| ExperimentProblem::UnknownKey {
                         key,
                         nearest: None,
                         known: SHARED.iter().map(|s| format!("{s}.…")).collect(),

@@ -70,8 +70,9 @@ impl Model {
         };
         let mut layers = Vec::new();
         let mut counts: HashMap<&'static str, usize> = HashMap::new();
-        for (i, value) in list.iter().enumerate() {
-            let (name, layer) = defaults.layer(&model, i, value)?;
+        let slots = Slots::read(&model)?;
+        for (i, value) in slots.fill(&model, list)? {
+            let (name, layer) = defaults.layer(&model, i, &value)?;
             let prefix = match &layer {
                 LayerKind::Linear(_) => "fc",
                 LayerKind::BatchNorm(_) => "bn",
@@ -86,6 +87,82 @@ impl Model {
         }
         model.finish()?;
         Ok(Model { layers, loss })
+    }
+}
+
+/// Places in the list of layers that a row fills, so that rows differ in one key
+/// instead of repeating the list:
+///
+/// | place | key | without the key |
+/// |---|---|---|
+/// | `"norm"` | `batch_norm = "course"` or `"pytorch"` | no layer |
+/// | `"dropout"` | `dropout = 0.15`, with `dropout_scaling` | no layer |
+/// | `{ linear = "width" }` | `width = 40` | an error |
+/// | `{ repeat = "depth", layers = […] }` | `depth = 20` | an error |
+struct Slots {
+    norm: Option<String>,
+    dropout: Option<f64>,
+    scaling: Option<String>,
+    width: Option<usize>,
+    depth: Option<usize>,
+}
+
+impl Slots {
+    fn read(model: &Reader<'_>) -> Read<Slots> {
+        Ok(Slots {
+            norm: model.string("batch_norm")?.filter(|word| *word != "off").map(String::from),
+            dropout: model.float("dropout")?.filter(|p| *p != 0.0),
+            scaling: model.string("dropout_scaling")?.map(String::from),
+            width: model.count("width")?,
+            depth: model.count("depth")?,
+        })
+    }
+
+    /// The list with its places filled and its repetitions written out; each
+    /// layer with its index in the file.
+    fn fill(&self, model: &Reader<'_>, list: &[Value]) -> Read<Vec<(usize, Value)>> {
+        let mut out = Vec::new();
+        for (i, value) in list.iter().enumerate() {
+            match value {
+                Value::String(word) if word == "norm" => {
+                    if let Some(kind) = &self.norm {
+                        let table = [("batch-norm".to_string(), Value::String(kind.clone()))];
+                        out.push((i, Value::Table(table.into_iter().collect())));
+                    }
+                }
+                Value::String(word) if word == "dropout" => {
+                    if let Some(p) = self.dropout {
+                        let mut table = Table::new();
+                        table.insert("dropout".into(), Value::Float(p));
+                        if let Some(scaling) = &self.scaling {
+                            table.insert("scaling".into(), Value::String(scaling.clone()));
+                        }
+                        out.push((i, Value::Table(table)));
+                    }
+                }
+                Value::Table(table) if table.contains_key("repeat") => {
+                    let block = Reader::new(table, model.key(&format!("layers[{i}]")), model.source());
+                    let times = match (block.value("repeat"), self.depth) {
+                        (Some(Value::String(word)), Some(depth)) if word == "depth" => depth,
+                        _ => block.must_count("repeat")?,
+                    };
+                    let Some(inner) = block.array("layers")? else { return block.missing("layers") };
+                    block.finish()?;
+                    let filled = self.fill(model, inner)?;
+                    for _ in 0..times {
+                        out.extend(filled.iter().map(|(_, value)| (i, value.clone())));
+                    }
+                }
+                Value::Table(table) if table.get("linear").and_then(Value::as_str) == Some("width") => {
+                    let Some(width) = self.width else { return model.missing("width") };
+                    let mut table = table.clone();
+                    table.insert("linear".into(), Value::Integer(width as i64));
+                    out.push((i, Value::Table(table)));
+                }
+                other => out.push((i, other.clone())),
+            }
+        }
+        Ok(out)
     }
 }
 

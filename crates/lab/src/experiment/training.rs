@@ -15,6 +15,15 @@ pub enum EvaluateWhen {
     Before,
 }
 
+/// On what the training accuracy is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TrainAccuracy {
+    /// On the batch of the step.
+    Batch,
+    /// On all examples that are learned from.
+    All,
+}
+
 /// How a row learns.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Training {
@@ -28,6 +37,10 @@ pub struct Training {
     pub evaluate_every: u64,
     /// When accuracies are measured.
     pub evaluate: EvaluateWhen,
+    /// On what the training accuracy is measured.
+    pub train_accuracy: TrainAccuracy,
+    /// The first so many training examples are learned from, if not all.
+    pub examples: Option<usize>,
     /// Steps from one look of the observers to the next.
     pub observe_every: u64,
     /// Optimiser, penalty, clipping.
@@ -66,6 +79,14 @@ impl Training {
                 &[("after", EvaluateWhen::After), ("before", EvaluateWhen::Before)],
             )?,
         };
+        let train_accuracy = match training.string("train_accuracy")? {
+            None => TrainAccuracy::Batch,
+            Some(word) => training.choice(
+                "train_accuracy",
+                word,
+                &[("batch", TrainAccuracy::Batch), ("all", TrainAccuracy::All)],
+            )?,
+        };
         let twentieth = (steps / 20).max(1) as usize;
         let made = Training {
             steps,
@@ -73,6 +94,8 @@ impl Training {
             sampling,
             evaluate_every: training.count("evaluate_every")?.unwrap_or(twentieth) as u64,
             evaluate,
+            train_accuracy,
+            examples: training.count("examples")?,
             observe_every: training.count("observe_every")?.unwrap_or(twentieth) as u64,
             updates: updates(optimizer)?,
             freeze: training.strings("freeze")?,
