@@ -218,7 +218,13 @@ impl<T: Real> Executor<T> {
                         watch.event(&Event::Forward { step: self.step, node, n, output });
                     }
                 }
-                Step::Loss(s) => score = self.loss(plan, program, s, n, targets),
+                Step::Loss(s) => {
+                    let this = self.loss(plan, program, s, n, targets);
+                    match s.weight {
+                        None => score = this,
+                        Some(weight) => score.loss_sum += weight * this.loss_sum,
+                    }
+                }
                 Step::Backward(s) => {
                     let node = &plan.nodes[s.node];
                     self.backward(plan, program, s, n);
@@ -292,6 +298,9 @@ impl<T: Real> Executor<T> {
         let score = plan.loss.forward(isa, n, output, targets, work, losses);
         if s.grad.is_some() {
             plan.loss.backward(isa, n, output, targets, work, grad);
+            if let Some(weight) = s.weight {
+                elementwise::scale(isa, T::from_f64(weight), grad);
+            }
         }
         score
     }

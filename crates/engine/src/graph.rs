@@ -42,6 +42,7 @@ pub struct Graph {
     input_shape: Shape,
     output: NodeId,
     loss: Loss,
+    auxiliaries: Vec<(NodeId, f64)>,
     scope: Vec<String>,
 }
 
@@ -55,6 +56,7 @@ impl Graph {
             input_shape,
             output: NodeId(0),
             loss: Loss::CrossEntropy,
+            auxiliaries: Vec::new(),
             scope: Vec::new(),
         }
     }
@@ -81,6 +83,13 @@ impl Graph {
     #[must_use]
     pub fn head(&self) -> (NodeId, Loss) {
         (self.output, self.loss)
+    }
+
+    /// Nodes that training also compares with the targets, and the weights of
+    /// their losses.
+    #[must_use]
+    pub fn auxiliaries(&self) -> &[(NodeId, f64)] {
+        &self.auxiliaries
     }
 
     /// Adds any layer.
@@ -137,6 +146,14 @@ impl Graph {
     pub fn output(&mut self, node: NodeId, loss: Loss) {
         self.output = node;
         self.loss = loss;
+    }
+
+    /// Adds an auxiliary output: training minimises the loss of the output plus
+    /// `weight` times the same loss of this node. An evaluation neither counts
+    /// it nor runs the layers that only it needs. Szegedy et al. 2015 use two of
+    /// them to bring a gradient to the lower layers of a deep network.
+    pub fn auxiliary(&mut self, node: NodeId, weight: f64) {
+        self.auxiliaries.push((node, weight));
     }
 }
 

@@ -237,7 +237,7 @@ pub struct Updater<T = f32> {
 }
 
 impl<T: Real> Updater<T> {
-    /// Updates every param; penalties apply to weights.
+    /// Updates every param that a loss depends on; penalties apply to weights.
     #[must_use]
     pub fn new(plan: &Plan, updates: Updates) -> Self {
         Updater::with_rules(plan, updates, |p| ParamRule { train: true, decay: p.spec.decay })
@@ -251,6 +251,8 @@ impl<T: Real> Updater<T> {
         for slot in &plan.params {
             let ParamRule { train, decay } = rule(slot);
             let decay = decay && decays;
+            // The params of a layer that no loss depends on have no gradient.
+            let train = train && plan.train.runs(slot.node);
             match parts.last_mut() {
                 _ if !train => {}
                 Some((range, d)) if *d == decay && range.end == slot.range.start => {

@@ -109,9 +109,12 @@ pub struct Plan {
     pub output: usize,
     /// Loss on the output.
     pub loss: Loss,
-    /// Forward, loss and backward.
+    /// Nodes that training compares with the targets too, with the weights of
+    /// their losses.
+    pub auxiliaries: Vec<(usize, f64)>,
+    /// Forward, losses and backward of the nodes that a loss needs.
     pub train: Program,
-    /// Forward and loss.
+    /// Forward and loss of the nodes that the output needs.
     pub eval: Program,
     /// What it was made for.
     pub options: PlanOptions,
@@ -148,9 +151,14 @@ impl Plan {
         }
         let needs = needs_gradient(&nodes);
         let share = options.share_memory;
-        let train = Program::train(&nodes, &needs, output.0, options.batch, share);
-        let eval = Program::eval(&nodes, output.0, options.eval_batch, share);
-        Ok(Plan { nodes, params, state, output: output.0, loss, train, eval, options: *options })
+        let output = output.0;
+        let auxiliaries: Vec<(usize, f64)> =
+            graph.auxiliaries().iter().map(|(node, weight)| (node.0, *weight)).collect();
+        let heads: Vec<_> =
+            [(output, None)].into_iter().chain(auxiliaries.iter().map(|(n, w)| (*n, Some(*w)))).collect();
+        let train = Program::train(&nodes, &needs, &heads, options.batch, share);
+        let eval = Program::eval(&nodes, output, options.eval_batch, share);
+        Ok(Plan { nodes, params, state, output, loss, auxiliaries, train, eval, options: *options })
     }
 
     /// Number of learned values.
@@ -165,10 +173,10 @@ impl Plan {
         self.state.last().map_or(0, |s| s.range.end)
     }
 
-    /// Multiply-adds of one example, forward.
+    /// Multiply-adds of one example in an evaluation.
     #[must_use]
     pub fn macs(&self) -> u64 {
-        self.nodes.iter().map(|n| n.plan.macs).sum()
+        self.nodes.iter().filter(|n| self.eval.runs(n.index)).map(|n| n.plan.macs).sum()
     }
 
     /// Shape of an input example.
@@ -254,6 +262,22 @@ fn shapes(graph: &Graph, options: &PlanOptions) -> Result<Vec<NodePlan>, PlanErr
             problem: Problem::Output { loss: loss.name(), expected, got },
             from: Vec::new(),
         });
+    }
+    for (head, weight) in graph.auxiliaries() {
+        let node = &nodes[head.0];
+        let mut fail = |problem| {
+            let (node, layer) = (node.name.clone(), node.kind());
+            errors.push(PlanError { node, layer, problem, from: Vec::new() });
+        };
+        if !(weight.is_finite() && *weight > 0.0) {
+            fail(Problem::Setting { name: "loss weight", got: *weight, range: "a finite value > 0" });
+        }
+        // The targets are those of the output.
+        if let (Some(first), Some(other)) = (known[output.0], known[head.0])
+            && first != other
+        {
+            fail(Problem::Output { loss: loss.name(), expected: first.len(), got: other });
+        }
     }
     if errors.is_empty() { Ok(nodes) } else { Err(PlanErrors(errors)) }
 }

@@ -52,9 +52,11 @@ pub struct ForwardStep {
 }
 
 /// Computes the loss and, while training, its gradient with respect to the output.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 #[allow(missing_docs, reason = "slots named after the arguments of `Loss`")]
 pub struct LossStep {
+    /// Factor of the loss and of its gradient; none for the output itself.
+    pub weight: Option<f64>,
     pub output: SlotId,
     pub work: SlotId,
     pub losses: SlotId,
@@ -77,7 +79,7 @@ pub struct BackwardStep {
 }
 
 /// One entry of a program.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Step {
     /// A node forward.
     Forward(ForwardStep),
@@ -86,7 +88,8 @@ pub enum Step {
     /// A node backward.
     Backward(BackwardStep),
     /// `to += from`: a value that several nodes read receives several gradients,
-    /// added in the reverse order of its readers.
+    /// added in the reverse order of its readers; before them come the losses, in
+    /// the order in which they were declared.
     Accumulate {
         /// Gradient from one reader.
         from: SlotId,
@@ -96,7 +99,7 @@ pub enum Step {
 }
 
 /// Steps and buffers.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Program {
     /// In execution order.
     pub steps: Vec<Step>,
@@ -114,46 +117,71 @@ pub struct Program {
 
 struct Builder<'a> {
     nodes: &'a [NodePlan],
+    /// The output, then the auxiliary ones, each with the weight of its loss.
+    heads: &'a [Head],
+    /// Nodes that a head needs; the others do not run.
+    needed: Vec<bool>,
     readers: Vec<Vec<usize>>,
     steps: Vec<Step>,
     slots: Vec<Slot>,
     values: Vec<SlotId>,
-    output: usize,
     train: bool,
 }
+
+/// A node with a loss, and the weight of an auxiliary one.
+pub(super) type Head = (usize, Option<f64>);
 
 impl Program {
     pub(super) fn train(
         nodes: &[NodePlan],
         needs: &[bool],
-        output: usize,
+        heads: &[Head],
         batch: usize,
         share: bool,
     ) -> Self {
-        let mut b = Builder::new(nodes, output, true);
+        let mut b = Builder::new(nodes, heads, true);
         b.forward();
-        let grad = b.loss();
-        b.backward(needs, grad);
+        let gradients = b.losses();
+        b.backward(needs, gradients);
         b.finish(batch, share)
     }
 
     pub(super) fn eval(nodes: &[NodePlan], output: usize, batch: usize, share: bool) -> Self {
-        let mut b = Builder::new(nodes, output, false);
+        let heads = [(output, None)];
+        let mut b = Builder::new(nodes, &heads, false);
         b.forward();
-        b.loss();
+        b.losses();
         b.finish(batch, share)
+    }
+
+    /// Whether a node runs in this program.
+    #[must_use]
+    pub fn runs(&self, node: usize) -> bool {
+        self.steps.iter().any(|step| matches!(step, Step::Forward(f) if f.node == node))
     }
 }
 
 impl<'a> Builder<'a> {
-    fn new(nodes: &'a [NodePlan], output: usize, train: bool) -> Self {
+    fn new(nodes: &'a [NodePlan], heads: &'a [Head], train: bool) -> Self {
+        let mut needed = vec![false; nodes.len()];
+        heads.iter().for_each(|(node, _)| needed[*node] = true);
         let mut readers = vec![Vec::new(); nodes.len()];
-        for node in nodes {
+        // A node comes after those that it reads: backwards, its readers are known.
+        for node in nodes.iter().rev() {
+            if !needed[node.index] {
+                continue;
+            }
             for input in &node.inputs {
+                needed[*input] = true;
                 readers[*input].push(node.index);
             }
         }
-        Builder { nodes, readers, steps: Vec::new(), slots: Vec::new(), values: Vec::new(), output, train }
+        let (steps, slots, values) = (Vec::new(), Vec::new(), Vec::new());
+        Builder { nodes, heads, needed, readers, steps, slots, values, train }
+    }
+
+    fn output(&self) -> usize {
+        self.heads[0].0
     }
 
     fn slot(&mut self, role: Role, node: usize, extent: Extent) -> SlotId {
@@ -176,12 +204,17 @@ impl<'a> Builder<'a> {
         let keeps = self.nodes[input].layer.is_some() || matches!(node.layer, Some(LayerKind::Flatten(_)));
         keeps
             && self.readers[input].len() == 1
-            && input != self.output
+            && self.heads.iter().all(|(head, _)| *head != input)
             && !(self.train && self.nodes[input].plan.reads_output)
     }
 
     fn forward(&mut self) {
         for node in self.nodes {
+            if !self.needed[node.index] && node.layer.is_some() {
+                // Nobody asks for the value of a node that does not run.
+                self.values.push(SlotId(usize::MAX));
+                continue;
+            }
             if node.layer.is_none() {
                 let slot = self.slot(Role::Value, node.index, self.value_extent(node.index));
                 self.values.push(slot);
@@ -209,20 +242,26 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn loss(&mut self) -> Option<SlotId> {
-        let extent = self.value_extent(self.output);
-        let output = self.values[self.output];
-        let work = self.slot(Role::Scratch, self.output, extent);
-        let losses = self.slot(Role::Scratch, self.output, Extent { fixed: 0, per_example: 1 });
-        let grad = self.train.then(|| self.slot(Role::Gradient, self.output, extent));
-        self.steps.push(Step::Loss(LossStep { output, work, losses, grad }));
-        grad
+    /// The gradient that each node has from its losses.
+    fn losses(&mut self) -> Vec<Option<SlotId>> {
+        let mut gradients: Vec<Option<SlotId>> = vec![None; self.nodes.len()];
+        for (node, weight) in self.heads.iter().copied() {
+            let extent = self.value_extent(node);
+            let output = self.values[node];
+            let work = self.slot(Role::Scratch, node, extent);
+            let losses = self.slot(Role::Scratch, node, Extent { fixed: 0, per_example: 1 });
+            let grad = self.train.then(|| self.slot(Role::Gradient, node, extent));
+            self.steps.push(Step::Loss(LossStep { weight, output, work, losses, grad }));
+            match (gradients[node], grad) {
+                (Some(to), Some(from)) => self.steps.push(Step::Accumulate { from, to }),
+                _ => gradients[node] = grad,
+            }
+        }
+        gradients
     }
 
-    fn backward(&mut self, needs: &[bool], grad: Option<SlotId>) {
-        // The output may have readers too; their gradients are added to the loss's.
-        let mut gradients: Vec<Option<SlotId>> = vec![None; self.nodes.len()];
-        gradients[self.output] = grad;
+    fn backward(&mut self, needs: &[bool], mut gradients: Vec<Option<SlotId>>) {
+        // A node with a loss may have readers too; their gradients are added to the loss's.
         for node in self.nodes.iter().rev() {
             let Some(grad_output) = gradients[node.index] else { continue };
             let wanted: Vec<bool> = node.inputs.iter().map(|i| needs[*i]).collect();
@@ -276,7 +315,8 @@ impl<'a> Builder<'a> {
     }
 
     fn finish(self, batch: usize, share: bool) -> Program {
-        let Builder { steps, mut slots, values, output, train, .. } = self;
+        let output = self.output();
+        let Builder { steps, mut slots, values, train, .. } = self;
         // The input is there before the first step; the output can be read after the last.
         let last = steps.len();
         touch(&mut slots, values[0], 0);
