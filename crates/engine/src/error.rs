@@ -53,6 +53,50 @@ pub enum Problem {
         /// The shape that differs.
         other: Shape,
     },
+    /// There are more inputs than a layer can have.
+    TooManyInputs {
+        /// Most inputs.
+        most: usize,
+        /// Number of inputs that were connected.
+        got: usize,
+    },
+    /// An input has an extent of 0.
+    Empty {
+        /// Shape that arrives.
+        got: Shape,
+    },
+    /// Images that are to be joined differ in height or width.
+    Joint {
+        /// First shape.
+        first: Shape,
+        /// The shape that differs.
+        other: Shape,
+    },
+    /// The window is larger than the padded image.
+    Window {
+        /// Height and width of the window, dilation included.
+        window: [usize; 2],
+        /// Height and width of the image, padding included.
+        padded: [usize; 2],
+        /// Shape that arrives.
+        got: Shape,
+    },
+    /// More than half of a pooling's window would be padding.
+    Padding {
+        /// Height and width of the window.
+        kernel: [usize; 2],
+        /// Padding on each side.
+        padding: [usize; 2],
+    },
+    /// The channels cannot be divided into equal groups.
+    Groups {
+        /// Number of groups.
+        groups: usize,
+        /// Channels of the input.
+        in_channels: usize,
+        /// Channels of the output.
+        out_channels: usize,
+    },
     /// A setting is outside its range.
     Setting {
         /// Name of the setting.
@@ -98,6 +142,11 @@ impl PlanError {
                 "`{node}` ({layer}) cannot use this {name}",
                 "`{node}`（{layer}）の {name} の値が範囲外です"
             ),
+            Problem::Padding { .. } => say!(
+                lang,
+                "`{node}` ({layer}) has too much padding",
+                "`{node}`（{layer}）のパディングが大きすぎます"
+            ),
             Problem::Output { loss, .. } => say!(
                 lang,
                 "the network's output `{node}` does not fit the loss {loss}",
@@ -141,6 +190,13 @@ impl Explain for PlanError {
                     "expected {expected} axes per example, got {got}",
                     "期待: 1 例あたり {expected} 軸、実際: {got}"
                 ));
+                if *expected == 3 {
+                    e = e.hint(say!(
+                        lang,
+                        "it works on images: channels × height × width",
+                        "画像（チャネル×高さ×幅）を受け取る層です"
+                    ));
+                }
                 if *expected == 1 {
                     e = e.hint(say!(lang, "put a `flatten` before it", "手前に `flatten` を入れてください"));
                 }
@@ -158,6 +214,67 @@ impl Explain for PlanError {
                     "its inputs have different shapes: {first} and {other}",
                     "入力の形が異なります: {first} と {other}"
                 ));
+            }
+            Problem::TooManyInputs { most, got } => {
+                e = e.fact(say!(
+                    lang,
+                    "expected at most {most} inputs, got {got}",
+                    "期待: 入力 {most} 個以下、実際: {got} 個"
+                ));
+            }
+            Problem::Empty { got } => {
+                e = e.fact(say!(
+                    lang,
+                    "expected at least one value, got {got}",
+                    "期待: 1 個以上の値、実際: {got}"
+                ));
+            }
+            Problem::Joint { first, other } => {
+                e = e
+                    .fact(say!(
+                        lang,
+                        "its inputs differ in more than their channels: {first} and {other}",
+                        "チャネル数以外の大きさが異なります: {first} と {other}"
+                    ))
+                    .hint(say!(
+                        lang,
+                        "give the branches the same strides and paddings",
+                        "枝どうしで stride と padding をそろえてください"
+                    ));
+            }
+            Problem::Window { window: [kh, kw], padded: [h, w], got } => {
+                e = e
+                    .fact(say!(
+                        lang,
+                        "a window of {kh}×{kw} does not fit into {h}×{w} (input {got}, padding included)",
+                        "{kh}×{kw} の窓が {h}×{w}（入力 {got}、パディング込み）に入りません"
+                    ))
+                    .hint(say!(
+                        lang,
+                        "use a smaller kernel, more padding, a larger image, or fewer poolings before it",
+                        "カーネルを小さくする、パディングを増やす、画像を大きくする、手前のプーリングを減らす、のいずれかにしてください"
+                    ));
+            }
+            Problem::Padding { kernel: [kh, kw], padding: [ph, pw] } => {
+                let (most_h, most_w) = (kh / 2, kw / 2);
+                e = e.fact(say!(
+                    lang,
+                    "expected at most {most_h}×{most_w} for a window of {kh}×{kw}, got {ph}×{pw}",
+                    "期待: {kh}×{kw} の窓に対して {most_h}×{most_w} 以下、実際: {ph}×{pw}"
+                ));
+            }
+            Problem::Groups { groups, in_channels, out_channels } => {
+                e = e
+                    .fact(say!(
+                        lang,
+                        "{in_channels} input and {out_channels} output channels do not divide into {groups} groups",
+                        "入力 {in_channels} チャネルと出力 {out_channels} チャネルは {groups} 個のグループに分けられません"
+                    ))
+                    .hint(say!(
+                        lang,
+                        "`groups` must divide both; `groups = {in_channels}` is a depthwise convolution",
+                        "`groups` は両方の約数にしてください（`groups = {in_channels}` が depthwise 畳み込みです）"
+                    ));
             }
             Problem::Setting { name, got, range } => {
                 e = e.fact(say!(

@@ -3,7 +3,10 @@
 use crate::Shape;
 use crate::init::Init;
 use crate::layer::LayerKind;
-use crate::layers::{Activation, Add, BatchNorm, Dropout, Flatten, Linear};
+use crate::layers::{
+    Activation, AdaptiveAvgPool2d, Add, AvgPool2d, BatchNorm, Concat, Conv2d, Dropout, Flatten, Linear,
+    LocalResponseNorm, MaxPool2d,
+};
 use crate::loss::Loss;
 
 /// A node of a graph.
@@ -142,6 +145,41 @@ impl Graph {
         self.layer(name, Add, &[a, b])
     }
 
+    /// Adds a convolution.
+    pub fn conv2d(&mut self, name: &str, x: NodeId, conv: Conv2d) -> NodeId {
+        self.layer(name, conv, &[x])
+    }
+
+    /// Adds a maximum over windows.
+    pub fn max_pool(&mut self, name: &str, x: NodeId, pool: MaxPool2d) -> NodeId {
+        self.layer(name, pool, &[x])
+    }
+
+    /// Adds an average over windows.
+    pub fn avg_pool(&mut self, name: &str, x: NodeId, pool: AvgPool2d) -> NodeId {
+        self.layer(name, pool, &[x])
+    }
+
+    /// Adds an average over the whole image: one value per channel.
+    pub fn global_avg_pool(&mut self, name: &str, x: NodeId) -> NodeId {
+        self.layer(name, AdaptiveAvgPool2d::new(1, 1), &[x])
+    }
+
+    /// Adds an average with an output of `[height, width]` pixels.
+    pub fn adaptive_avg_pool(&mut self, name: &str, x: NodeId, output: [usize; 2]) -> NodeId {
+        self.layer(name, AdaptiveAvgPool2d { output }, &[x])
+    }
+
+    /// Adds a local response normalisation.
+    pub fn lrn(&mut self, name: &str, x: NodeId, lrn: LocalResponseNorm) -> NodeId {
+        self.layer(name, lrn, &[x])
+    }
+
+    /// Adds a joining of channels.
+    pub fn concat(&mut self, name: &str, inputs: &[NodeId]) -> NodeId {
+        self.layer(name, Concat, inputs)
+    }
+
     /// Chooses the output and its loss.
     pub fn output(&mut self, node: NodeId, loss: Loss) {
         self.output = node;
@@ -167,3 +205,4 @@ macro_rules! into_kind {
     )* };
 }
 into_kind!(Linear, Activation, BatchNorm, Dropout, Flatten, Add);
+into_kind!(Conv2d, MaxPool2d, AvgPool2d, AdaptiveAvgPool2d, LocalResponseNorm, Concat);

@@ -12,7 +12,10 @@
 use crate::Shape;
 use crate::error::Problem;
 use crate::init::{Fans, Init};
-use crate::layers::{Activation, Add, BatchNorm, Dropout, Flatten, Linear};
+use crate::layers::{
+    Activation, AdaptiveAvgPool2d, Add, AvgPool2d, BatchNorm, Concat, Conv2d, Dropout, Flatten, Linear,
+    LocalResponseNorm, MaxPool2d,
+};
 use crate::rng::{Draw, Rng, Stream};
 use kobai_kernels::{Isa, Pool, Real};
 
@@ -134,13 +137,26 @@ impl Extent {
     }
 }
 
+/// Order in which the elements of a learned tensor lie in memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Layout {
+    /// Row-major in the order of `dims`.
+    #[default]
+    Plain,
+    /// `dims` are [out, in, height, width]; memory is row-major in
+    /// [out, height, width, in], as the images are.
+    ConvChannelsLast,
+}
+
 /// A learned tensor.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ParamSpec {
     /// Last part of its path, such as `weight`.
     pub name: &'static str,
-    /// Extents, outermost first.
+    /// Extents in PyTorch's order, outermost first.
     pub dims: Vec<usize>,
+    /// Order of the elements in memory.
+    pub layout: Layout,
     /// How it begins.
     pub init: Init,
     /// Fans for the scaled rules.
@@ -260,6 +276,12 @@ pub enum LayerKind {
     Dropout(Dropout),
     Flatten(Flatten),
     Add(Add),
+    Conv2d(Conv2d),
+    MaxPool2d(MaxPool2d),
+    AvgPool2d(AvgPool2d),
+    AdaptiveAvgPool2d(AdaptiveAvgPool2d),
+    LocalResponseNorm(LocalResponseNorm),
+    Concat(Concat),
 }
 
 /// Calls one method of whichever layer it is.
@@ -272,6 +294,12 @@ macro_rules! each {
             LayerKind::Dropout($layer) => $call,
             LayerKind::Flatten($layer) => $call,
             LayerKind::Add($layer) => $call,
+            LayerKind::Conv2d($layer) => $call,
+            LayerKind::MaxPool2d($layer) => $call,
+            LayerKind::AvgPool2d($layer) => $call,
+            LayerKind::AdaptiveAvgPool2d($layer) => $call,
+            LayerKind::LocalResponseNorm($layer) => $call,
+            LayerKind::Concat($layer) => $call,
         }
     };
 }
@@ -302,5 +330,31 @@ pub(crate) fn one_input(inputs: &[Shape]) -> Result<Shape, Problem> {
     match inputs {
         [shape] => Ok(*shape),
         _ => Err(Problem::Inputs { expected: 1, got: inputs.len() }),
+    }
+}
+
+/// Channels, height and width of the only input.
+///
+/// # Errors
+/// If there is another number of inputs, or it is no image, or an empty one.
+pub(crate) fn one_image(inputs: &[Shape]) -> Result<[usize; 3], Problem> {
+    let shape = one_input(inputs)?;
+    match *shape.dims() {
+        [_, _, _] if shape.is_empty() => Err(Problem::Empty { got: shape }),
+        [channels, height, width] => Ok([channels, height, width]),
+        _ => Err(Problem::Rank { expected: 3, got: shape }),
+    }
+}
+
+/// Refuses a pair of settings below `least`, or so large that sums overflow.
+///
+/// # Errors
+/// The first value outside the range.
+pub(crate) fn in_range(name: &'static str, values: [usize; 2], least: usize) -> Result<(), Problem> {
+    const MOST: usize = 1 << 16;
+    let range = if least == 0 { "0 .. 65536" } else { "1 .. 65536" };
+    match values.iter().find(|v| !(least..=MOST).contains(*v)) {
+        Some(got) => Err(Problem::Setting { name, got: *got as f64, range }),
+        None => Ok(()),
     }
 }

@@ -23,6 +23,7 @@ pub mod plan;
 pub mod rng;
 pub mod shape;
 pub mod text;
+pub mod zoo;
 
 mod alone;
 mod arena;

@@ -6,7 +6,10 @@
 
 use kobai_engine::init::Init;
 use kobai_engine::layer::LayerKind;
-use kobai_engine::layers::{Activation, Add, BatchNorm, Dropout, Flatten, Linear, Scaling, SigmoidGradient};
+use kobai_engine::layers::{
+    Activation, AdaptiveAvgPool2d, Add, AvgPool2d, BatchNorm, Concat, Conv2d, Dropout, Flatten, Linear,
+    LocalResponseNorm, MaxPool2d, Scaling, SigmoidGradient,
+};
 use kobai_engine::{Alone, Executor, Graph, Loss, NodeId, Plan, PlanOptions, Shape, Targets, Unobserved};
 use kobai_kernels::Pool;
 use kobai_testkit::{GradientReport, STEP, Verdict, check_gradient, labels, values, values_off_integers};
@@ -75,6 +78,92 @@ registry! {
     Add => vec![
         case("features", Add, &[&[5], &[5]], 3),
         case("image", Add, &[&[2, 3, 2], &[2, 3, 2]], 2),
+    ],
+    Conv2d => vec![
+        case("1×1", Conv2d::new(3, 1), &[&[2, 3, 4]], 2),
+        case("1×1, stride 2", Conv2d::new(3, 1).stride(2), &[&[2, 5, 4]], 2),
+        case("3×3", Conv2d::new(3, 3), &[&[2, 5, 4]], 2),
+        case("3×3, padded", Conv2d::new(3, 3).padding(1), &[&[2, 4, 5]], 3),
+        case("no bias", Conv2d::new(4, 3).padding(1).bias(false), &[&[3, 3, 3]], 1),
+        case("3×3, stride 2, padded", Conv2d::new(2, 3).stride(2).padding(1), &[&[3, 7, 6]], 2),
+        case("7×7, stride 2, padding 3", Conv2d::new(2, 7).stride(2).padding(3), &[&[3, 6, 5]], 2),
+        case("5×5 that sees all", Conv2d::new(4, 5), &[&[2, 5, 5]], 3),
+        case("stride beyond the kernel", Conv2d::new(2, 2).stride(3), &[&[2, 8, 6]], 2),
+        case("more padding than kernel", Conv2d::new(2, 2).padding(3), &[&[1, 2, 3]], 2),
+        case("dilation 2", Conv2d::new(3, 3).dilation(2).padding(2), &[&[2, 6, 5]], 2),
+        case("dilation 2, stride 2", Conv2d::new(2, 3).dilation(2).stride(2), &[&[2, 8, 9]], 2),
+        case(
+            "nothing square",
+            Conv2d {
+                kernel: [3, 2],
+                stride: [1, 2],
+                padding: [2, 1],
+                dilation: [2, 3],
+                ..Conv2d::new(3, 1)
+            },
+            &[&[2, 4, 7]],
+            2,
+        ),
+        case("two groups", Conv2d::new(6, 3).padding(1).groups(2), &[&[4, 4, 3]], 2),
+        case("groups of one output", Conv2d::new(3, 3).groups(3), &[&[6, 3, 4]], 2),
+        case("1×1 in groups", Conv2d::new(4, 1).groups(2), &[&[6, 2, 3]], 2),
+        case("depthwise", Conv2d::new(5, 3).padding(1).groups(5), &[&[5, 4, 4]], 2),
+        case("depthwise, stride 2", Conv2d::new(5, 3).stride(2).padding(1).groups(5), &[&[5, 6, 7]], 2),
+        case("depthwise 5×5, dilation 2", Conv2d::new(3, 5).dilation(2).padding(4).groups(3), &[&[3, 5, 6]], 1),
+        case("depthwise with a multiplier", Conv2d::new(6, 3).padding(1).groups(3), &[&[3, 4, 4]], 2),
+        case("17 to 19 channels", Conv2d::new(19, 3).padding(1), &[&[17, 3, 3]], 2),
+        case("17 depthwise", Conv2d::new(17, 3).padding(1).groups(17), &[&[17, 5, 5]], 1),
+        case("one pixel", Conv2d::new(4, 3).padding(1), &[&[3, 1, 1]], 3),
+        case("a row", Conv2d { kernel: [1, 3], ..Conv2d::new(2, 1) }, &[&[2, 1, 9]], 2),
+    ],
+    MaxPool2d => vec![
+        case("2×2", MaxPool2d::new(2, 2), &[&[3, 4, 6]], 2),
+        case("a rest is left out", MaxPool2d::new(2, 2), &[&[3, 5, 7]], 2),
+        case("overlapping", MaxPool2d::new(3, 2), &[&[2, 7, 5]], 2),
+        case("overlapping, padded", MaxPool2d::new(3, 2).padding(1), &[&[2, 6, 5]], 2),
+        case("stride 1", MaxPool2d::new(3, 1).padding(1), &[&[2, 4, 3]], 2),
+        case("ceil mode", MaxPool2d::new(3, 2).ceil_mode(true), &[&[2, 6, 7]], 2),
+        case("ceil mode, padded", MaxPool2d::new(3, 2).padding(1).ceil_mode(true), &[&[2, 5, 6]], 2),
+        case("stride beyond the kernel", MaxPool2d::new(2, 3), &[&[2, 8, 6]], 2),
+        case(
+            "nothing square",
+            MaxPool2d { kernel: [2, 3], stride: [1, 2], padding: [1, 0], ceil_mode: false },
+            &[&[2, 4, 7]],
+            2,
+        ),
+        case("many channels", MaxPool2d::new(2, 2), &[&[67, 2, 4]], 1),
+    ],
+    AvgPool2d => vec![
+        case("2×2", AvgPool2d::new(2, 2), &[&[3, 4, 6]], 2),
+        case("overlapping, padded", AvgPool2d::new(3, 2).padding(1), &[&[2, 6, 5]], 2),
+        case(
+            "padding does not count",
+            AvgPool2d::new(3, 2).padding(1).count_include_pad(false),
+            &[&[2, 6, 5]],
+            2,
+        ),
+        case("ceil mode", AvgPool2d::new(3, 2).ceil_mode(true), &[&[2, 6, 7]], 2),
+        case("ceil mode, padded", AvgPool2d::new(3, 2).padding(1).ceil_mode(true), &[&[2, 5, 6]], 2),
+        case("many channels", AvgPool2d::new(2, 1), &[&[67, 2, 3]], 1),
+    ],
+    AdaptiveAvgPool2d => vec![
+        case("global", AdaptiveAvgPool2d::new(1, 1), &[&[3, 4, 5]], 2),
+        case("uneven windows", AdaptiveAvgPool2d::new(3, 2), &[&[2, 5, 7]], 2),
+        case("larger than the input", AdaptiveAvgPool2d::new(5, 3), &[&[2, 3, 2]], 2),
+        case("many channels", AdaptiveAvgPool2d::new(1, 1), &[&[70, 2, 2]], 2),
+    ],
+    LocalResponseNorm => vec![
+        case("AlexNet", LocalResponseNorm { size: 5, alpha: 0.5, beta: 0.75, k: 2.0 }, &[&[7, 2, 3]], 2),
+        case("even size", LocalResponseNorm { size: 4, alpha: 0.3, beta: 0.5, k: 1.0 }, &[&[6, 2, 2]], 2),
+        case("wider than the image", LocalResponseNorm { size: 9, alpha: 0.7, beta: 1.2, k: 1.0 }, &[&[3, 2, 1]], 2),
+        case("one channel", LocalResponseNorm { size: 3, alpha: 0.4, ..LocalResponseNorm::new(3) }, &[&[1, 2, 3]], 2),
+        case("many channels", LocalResponseNorm { alpha: 0.4, ..LocalResponseNorm::new(5) }, &[&[70, 1, 2]], 1),
+    ],
+    Concat => vec![
+        case("features", Concat, &[&[5], &[2]], 3),
+        case("images", Concat, &[&[2, 3, 2], &[1, 3, 2], &[4, 3, 2]], 2),
+        case("one input", Concat, &[&[2, 2, 2]], 2),
+        case("eight inputs", Concat, &[&[1], &[2], &[3], &[1], &[1], &[2], &[1], &[1]], 2),
     ],
 }
 

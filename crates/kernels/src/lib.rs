@@ -8,6 +8,7 @@
 //! | [`gemm`] | matrix product, all transposes |
 //! | [`activation`] | non-linear functions and their gradients, in place |
 //! | [`norm`] | batch normalisation |
+//! | [`pool2d`], [`lrn`], [`concat`] | pooling, local response normalisation, channel copies |
 //! | [`dropout`] | masks from counters |
 //! | [`softmax`] | soft-max, cross-entropy, squared error |
 //! | [`optim`] | optimisers, penalties |
@@ -25,16 +26,19 @@
 pub mod activation;
 #[cfg(test)]
 mod checks;
+pub mod concat;
 pub mod dropout;
 pub mod elementwise;
 pub mod gemm;
 pub mod isa;
+pub mod lrn;
 mod math;
 pub mod norm;
 pub mod optim;
 pub mod peak;
 pub mod philox;
 pub mod pool;
+pub mod pool2d;
 pub mod real;
 pub mod reduce;
 mod simd;

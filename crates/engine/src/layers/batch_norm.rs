@@ -1,7 +1,9 @@
 use crate::Shape;
 use crate::error::Problem;
 use crate::init::{Fans, Init};
-use crate::layer::{Backward, Cx, Extent, Forward, Layer, LayerPlan, Mode, ParamSpec, StateSpec, one_input};
+use crate::layer::{
+    Backward, Cx, Extent, Forward, Layer, LayerPlan, Layout, Mode, ParamSpec, StateSpec, one_input,
+};
 use kobai_kernels::{Real, norm};
 
 /// Batch normalisation: each channel gets mean 0 and variance 1 over the batch,
@@ -101,7 +103,14 @@ impl Layer for BatchNorm {
         }
         let (channels, positions) = extents(input);
         let fans = Fans { fan_in: 1, fan_out: 1 };
-        let param = |name, init| ParamSpec { name, dims: vec![channels], init, fans, decay: false };
+        let param = |name, init| ParamSpec {
+            name,
+            dims: vec![channels],
+            layout: Layout::Plain,
+            init,
+            fans,
+            decay: false,
+        };
         Ok(LayerPlan {
             params: vec![param("weight", Init::Constant(1.0)), param("bias", Init::Zeros)],
             state: vec![

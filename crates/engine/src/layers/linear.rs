@@ -1,7 +1,7 @@
 use crate::Shape;
 use crate::error::Problem;
 use crate::init::{Fan, Fans, Init};
-use crate::layer::{Backward, Cx, Forward, Layer, LayerPlan, ParamSpec, one_input};
+use crate::layer::{Backward, Cx, Forward, Layer, LayerPlan, Layout, ParamSpec, one_input};
 use kobai_kernels::gemm::{Mat, Start, gemm};
 use kobai_kernels::{Real, reduce};
 
@@ -88,10 +88,11 @@ impl Layer for Linear {
             return Err(Problem::Setting { name: "out_features", got: 0.0, range: "out_features >= 1" });
         }
         let fans = Fans { fan_in: ins, fan_out: outs };
-        let mut params =
-            vec![ParamSpec { name: "weight", dims: vec![outs, ins], init: self.init, fans, decay: true }];
+        let param =
+            |name, dims, init, decay| ParamSpec { name, dims, layout: Layout::Plain, init, fans, decay };
+        let mut params = vec![param("weight", vec![outs, ins], self.init, true)];
         if self.bias {
-            params.push(ParamSpec { name: "bias", dims: vec![outs], init: Init::Zeros, fans, decay: false });
+            params.push(param("bias", vec![outs], Init::Zeros, false));
         }
         Ok(LayerPlan {
             params,

@@ -1,15 +1,27 @@
 //! The layers, one file each: configuration, plan, forward, backward.
 
 mod activation;
+mod adaptive_avg_pool2d;
 mod add;
+mod avg_pool2d;
 mod batch_norm;
+mod concat;
+mod conv2d;
 mod dropout;
 mod flatten;
 mod linear;
+mod local_response_norm;
+mod max_pool2d;
 
 pub use activation::{Activation, SigmoidGradient};
+pub use adaptive_avg_pool2d::AdaptiveAvgPool2d;
 pub use add::Add;
+pub use avg_pool2d::AvgPool2d;
 pub use batch_norm::BatchNorm;
+pub use concat::Concat;
+pub use conv2d::Conv2d;
 pub use dropout::{Dropout, Scaling};
 pub use flatten::Flatten;
 pub use linear::Linear;
+pub use local_response_norm::LocalResponseNorm;
+pub use max_pool2d::MaxPool2d;

@@ -4,11 +4,14 @@
 //! function: which shapes follow (`shapes`), who needs a gradient
 //! (`needs_gradient`), which steps a training step and an evaluation consist of
 //! and which buffers they use (`program.rs`), where those buffers lie
-//! (`memory.rs`). `table.rs` prints the answer.
+//! (`memory.rs`). `table.rs` prints the answer, with the receptive fields of
+//! `field.rs`; `tensors.rs` lists what a file of weights holds.
 
+mod field;
 mod memory;
 mod program;
 mod table;
+mod tensors;
 
 use crate::error::{PlanError, PlanErrors, Problem};
 use crate::layer::{Layer, LayerKind, LayerPlan, ParamSpec};
@@ -16,7 +19,9 @@ use crate::{Graph, Loss, Shape};
 use kobai_kernels::Isa;
 use std::ops::Range;
 
+pub use field::{Field, Window};
 pub use program::{BackwardStep, ForwardStep, LossStep, Program, Role, Slot, SlotId, Step};
+pub use tensors::{Tensor, TensorKind};
 
 /// What a plan is made for.
 #[derive(Clone, Copy, Debug)]

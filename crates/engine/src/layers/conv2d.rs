@@ -1,0 +1,187 @@
+use crate::Shape;
+use crate::error::Problem;
+use crate::init::{Fan, Fans, Init};
+use crate::layer::{Backward, Cx, Forward, Layer, LayerPlan, Layout, ParamSpec, in_range, one_image};
+use kobai_kernels::Real;
+
+/// A convolution over images (strictly a cross-correlation, as everywhere in
+/// deep learning): every output pixel is a weighted sum of a window of the
+/// input, with the same weights at every place.
+///
+/// # Formula
+/// y\[o, i, j\] = b\[o\] + Σ over c, a, b of w\[o, c, a, b\] · x\[c, i·s + a·d − p,
+/// j·s + b·d − p\], with stride s, padding p, dilation d; padding counts as 0.
+/// With `groups` g the channels are cut into g parts, and an output channel sums
+/// over the input channels of its part only.
+///
+/// # Gradient
+/// For G = dL/dy: dL/db\[o\] = Σ over examples and pixels of G\[o\]; dL/dw\[o, c, a,
+/// b\] = Σ G\[o, i, j\] · x\[c, i·s + a·d − p, j·s + b·d − p\]; dL/dx is the sum of
+/// w\[o, c, a, b\] · G\[o, i, j\] over all o, a, b, i, j that read the value.
+///
+/// # Shapes
+/// `[C, H, W]` → `[out_channels, H', W']`, H' = ⌊(H + 2p − d(k − 1) − 1)/s⌋ + 1;
+/// params `weight` `[out, C/groups, kh, kw]` (in memory \[out, kh, kw, C/groups\]),
+/// `bias` `[out]`.
+///
+/// # Saved
+/// Nothing; backward reads the input.
+///
+/// # Train/Eval
+/// The same.
+///
+/// # Cost
+/// `out · H' · W' · kh · kw · C/groups` multiply-adds per example forward, twice
+/// that backward (once if the input needs no gradient).
+///
+/// # Errors
+/// Input that is not `[C, H, W]`; no output channels; kernel, stride, dilation or
+/// groups 0; channels that `groups` does not divide; a window larger than the
+/// padded image.
+///
+/// # Source
+/// LeCun et al. 1998; agrees with `torch.nn.Conv2d`.
+///
+/// # Example
+/// ```
+/// use kobai_engine::{Alone, layers::Conv2d};
+/// let conv = Conv2d::new(1, 2).bias(false);
+/// let mut layer = Alone::<f64>::new(conv, &[[1, 2, 3].into()], 1).unwrap();
+/// layer.params().copy_from_slice(&[1.0, 0.0, 0.0, -1.0]); // left top minus right bottom
+/// assert_eq!(layer.forward(&[&[1.0, 2.0, 3.0, 4.0, 5.0, 7.0]]), [1.0 - 5.0, 2.0 - 7.0]);
+/// assert_eq!(layer.backward(&[1.0, 10.0]).inputs[0], [1.0, 10.0, 0.0, 0.0, -1.0, -10.0]);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Conv2d {
+    /// Channels of the output.
+    pub out_channels: usize,
+    /// Height and width of the kernel.
+    pub kernel: [usize; 2],
+    /// Rows and columns from one window to the next.
+    pub stride: [usize; 2],
+    /// Rows and columns of zeros on each side.
+    pub padding: [usize; 2],
+    /// Rows and columns from one weight to the next.
+    pub dilation: [usize; 2],
+    /// Parts into which the channels are cut; as many as there are input channels
+    /// for a depthwise convolution.
+    pub groups: usize,
+    /// Whether there is a bias.
+    pub bias: bool,
+    /// How the weight begins; He (fan-in) by default. The bias begins at 0.
+    pub init: Init,
+}
+
+impl Conv2d {
+    /// A square kernel, stride 1, no padding, a bias, He weights.
+    #[must_use]
+    pub fn new(out_channels: usize, kernel: usize) -> Self {
+        Conv2d {
+            out_channels,
+            kernel: [kernel; 2],
+            stride: [1; 2],
+            padding: [0; 2],
+            dilation: [1; 2],
+            groups: 1,
+            bias: true,
+            init: Init::HeNormal(Fan::In),
+        }
+    }
+
+    /// The same with another stride.
+    #[must_use]
+    pub fn stride(self, stride: usize) -> Self {
+        Conv2d { stride: [stride; 2], ..self }
+    }
+
+    /// The same with padding on all sides.
+    #[must_use]
+    pub fn padding(self, padding: usize) -> Self {
+        Conv2d { padding: [padding; 2], ..self }
+    }
+
+    /// The same with another dilation.
+    #[must_use]
+    pub fn dilation(self, dilation: usize) -> Self {
+        Conv2d { dilation: [dilation; 2], ..self }
+    }
+
+    /// The same with other groups.
+    #[must_use]
+    pub fn groups(self, groups: usize) -> Self {
+        Conv2d { groups, ..self }
+    }
+
+    /// The same with or without a bias.
+    #[must_use]
+    pub fn bias(self, bias: bool) -> Self {
+        Conv2d { bias, ..self }
+    }
+
+    /// The same with other initial weights.
+    #[must_use]
+    pub fn init(self, init: Init) -> Self {
+        Conv2d { init, ..self }
+    }
+}
+
+impl Layer for Conv2d {
+    fn kind(&self) -> &'static str {
+        "conv2d"
+    }
+
+    fn plan(&self, inputs: &[Shape]) -> Result<LayerPlan, Problem> {
+        let [ins, height, width] = one_image(inputs)?;
+        let Conv2d { out_channels: outs, kernel, stride, padding, dilation, groups, .. } = *self;
+        in_range("out_channels", [outs; 2], 1)?;
+        in_range("kernel", kernel, 1)?;
+        in_range("stride", stride, 1)?;
+        in_range("padding", padding, 0)?;
+        in_range("dilation", dilation, 1)?;
+        in_range("groups", [groups; 2], 1)?;
+        if !ins.is_multiple_of(groups) || !outs.is_multiple_of(groups) {
+            return Err(Problem::Groups { groups, in_channels: ins, out_channels: outs });
+        }
+        let padded = [height + 2 * padding[0], width + 2 * padding[1]];
+        let window = [0, 1].map(|i| dilation[i] * (kernel[i] - 1) + 1);
+        if (0..2).any(|i| window[i] > padded[i]) {
+            return Err(Problem::Window { window, padded, got: inputs[0] });
+        }
+        let [out_height, out_width] = [0, 1].map(|i| (padded[i] - window[i]) / stride[i] + 1);
+        let (per_group, area) = (ins / groups, kernel[0] * kernel[1]);
+        // PyTorch's fans: those of the weight's extents, whatever the groups.
+        let fans = Fans { fan_in: per_group * area, fan_out: outs * area };
+        let mut params = vec![ParamSpec {
+            name: "weight",
+            dims: vec![outs, per_group, kernel[0], kernel[1]],
+            layout: Layout::ConvChannelsLast,
+            init: self.init,
+            fans,
+            decay: true,
+        }];
+        if self.bias {
+            params.push(ParamSpec {
+                name: "bias",
+                dims: vec![outs],
+                layout: Layout::Plain,
+                init: Init::Zeros,
+                fans,
+                decay: false,
+            });
+        }
+        Ok(LayerPlan {
+            params,
+            reads_input: true,
+            macs: (outs * out_height * out_width * area * per_group) as u64,
+            ..LayerPlan::new([outs, out_height, out_width].into())
+        })
+    }
+
+    fn forward<T: Real>(&self, _: &Cx<'_>, _: Forward<'_, T>) {
+        unimplemented!("the kernels of the convolution");
+    }
+
+    fn backward<T: Real>(&self, _: &Cx<'_>, _: Backward<'_, T>) {
+        unimplemented!("the kernels of the convolution");
+    }
+}
