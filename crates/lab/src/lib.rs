@@ -9,6 +9,7 @@
 //! | [`session`] | one `kobai lab run`, from request to results |
 //! | [`store`], [`documents`] | run folders and their files |
 //! | [`report`], [`chart`], [`terminal`] | pages, pictures, tables |
+//! | [`weights`] | weight files: PyTorch and safetensors in, safetensors out, prediction |
 //! | [`mod@bench`] | timing of workloads |
 
 pub mod bench;
@@ -24,3 +25,4 @@ pub mod stats;
 pub mod store;
 pub mod terminal;
 mod watch;
+pub mod weights;

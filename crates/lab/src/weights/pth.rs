@@ -25,7 +25,7 @@ pub(super) fn zip(bytes: Vec<u8>) -> Result<Weights, FileProblem> {
     let mut entries: HashMap<String, Range<usize>> = HashMap::new();
     for i in 0..archive.len() {
         let entry = archive.by_index_raw(i).map_err(bad)?;
-        let name = entry.name().to_owned();
+        let name = entry.name().map_err(bad)?.into_owned();
         if entry.compression() != zip::CompressionMethod::Stored || entry.encrypted() {
             let reason = format!("`{name}` is compressed or encrypted");
             return Err(FileProblem::Zip { reason });

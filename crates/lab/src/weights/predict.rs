@@ -1,0 +1,1 @@
+//! Inputs through a network with loaded weights.
