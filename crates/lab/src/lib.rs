@@ -9,7 +9,7 @@
 //! | [`session`] | one `kobai lab run`, from request to results |
 //! | [`store`], [`documents`] | run folders and their files |
 //! | [`report`], [`chart`], [`terminal`] | pages, pictures, tables |
-//! | [`weights`] | weight files: PyTorch and safetensors in, safetensors out, prediction |
+//! | [`weights`] | weight files: PyTorch and safetensors in, safetensors out |
 //! | [`mod@bench`] | timing of workloads |
 
 pub mod bench;

@@ -119,10 +119,11 @@ impl Folder {
         plan: &Plan,
         finished: &Finished,
     ) -> Result<(), StoreError> {
-        let tensors = weights::serialize(plan, &finished.params, &finished.state, 0).map_err(|e| StoreError {
-            path: self.path.join("checkpoints").join(name),
-            source: std::io::Error::other(e.to_string()),
-        })?;
+        let tensors =
+            weights::serialize(plan, &finished.params, &finished.state, 0).map_err(|e| StoreError {
+                path: self.path.join("checkpoints").join(name),
+                source: std::io::Error::other(e.to_string()),
+            })?;
         self.write(&format!("checkpoints/{name}.safetensors"), &tensors)?;
         let record = Record { identity: identity.into(), run: finished.run.clone() };
         let json = serde_json::to_vec(&record).expect("plain values serialise");

@@ -43,7 +43,8 @@ pub fn published(
         failures: vec![MirrorFailure { url: url.to_owned(), reason }],
         folder: folder.to_owned(),
     })?;
-    let file = WantedFile { name: name.to_owned(), size, sha256: sha256.to_owned(), urls: vec![url.to_owned()] };
+    let file =
+        WantedFile { name: name.to_owned(), size, sha256: sha256.to_owned(), urls: vec![url.to_owned()] };
     fetch(&file, folder, options, progress)?;
     Ok(Got::Fetched { folder: folder.to_owned(), files: 1 })
 }

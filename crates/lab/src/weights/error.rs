@@ -102,7 +102,11 @@ impl FileProblem {
                 "`{tensor}` の要素の型 {dtype} には対応していません"
             ),
             FileProblem::Outside { tensor } => {
-                say!(lang, "`{tensor}` reaches outside its values", "`{tensor}` が値の範囲からはみ出しています")
+                say!(
+                    lang,
+                    "`{tensor}` reaches outside its values",
+                    "`{tensor}` が値の範囲からはみ出しています"
+                )
             }
             FileProblem::Storage { key } => {
                 say!(lang, "the values of storage `{key}` are missing", "ストレージ `{key}` の値がありません")

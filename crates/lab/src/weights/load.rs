@@ -245,7 +245,11 @@ impl Explain for Mismatch {
                             "ファイルにない: {name}（{dims}）。`{near}` ならあります"
                         ),
                         None => {
-                            say!(lang, "missing in the file: {name} ({dims})", "ファイルにない: {name}（{dims}）")
+                            say!(
+                                lang,
+                                "missing in the file: {name} ({dims})",
+                                "ファイルにない: {name}（{dims}）"
+                            )
                         }
                     }
                 })
@@ -256,11 +260,7 @@ impl Explain for Mismatch {
                 .iter()
                 .map(|(name, dims)| {
                     let dims = extents(dims);
-                    say!(
-                        lang,
-                        "only in the file: {name} ({dims})",
-                        "ファイルにだけある: {name}（{dims}）"
-                    )
+                    say!(lang, "only in the file: {name} ({dims})", "ファイルにだけある: {name}（{dims}）")
                 })
                 .collect(),
         );

@@ -6,7 +6,6 @@
 //! | `pth.rs`, `pickle.rs` | `torch.save` in both its forms, read without running code |
 //! | `load.rs` | tensors of a file to the tensors of a plan |
 //! | `save.rs` | an executor as safetensors, under PyTorch's names and layout |
-//! | `predict.rs` | inputs through a network with loaded weights |
 //! | `published.rs` | torchvision's files and their checksums |
 //! | `npy.rs` | NumPy arrays in and out |
 //!
@@ -17,14 +16,10 @@ mod error;
 mod load;
 pub mod npy;
 mod pickle;
-pub mod predict;
 mod pth;
 pub mod published;
 mod safetensors;
 mod save;
-
-#[cfg(test)]
-mod tests;
 
 pub use error::{FileProblem, WeightsError};
 pub use load::{Mismatch, Report, check, load};
@@ -216,8 +211,8 @@ impl Weights {
     /// # Errors
     /// If it cannot be read, or is none of them, damaged, or holds more than data.
     pub fn read(path: &Path) -> Result<Weights, WeightsError> {
-        let bytes = std::fs::read(path)
-            .map_err(|source| WeightsError::Read { path: path.to_path_buf(), source })?;
+        let bytes =
+            std::fs::read(path).map_err(|source| WeightsError::Read { path: path.to_path_buf(), source })?;
         Weights::parse(bytes).map_err(|problem| WeightsError::File { path: path.to_path_buf(), problem })
     }
 

@@ -37,8 +37,7 @@ pub enum NpyError {
 
 impl Explain for NpyError {
     fn explain(&self, lang: Lang) -> Explanation {
-        let e =
-            Explanation::new(say!(lang, "the .npy file cannot be read", ".npy ファイルを読めません"));
+        let e = Explanation::new(say!(lang, "the .npy file cannot be read", ".npy ファイルを読めません"));
         let e = match self {
             NpyError::Header => e.fact(say!(lang, "its header makes no sense", "ヘッダーが正しくありません")),
             NpyError::Type(descr) => e.fact(say!(

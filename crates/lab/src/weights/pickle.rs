@@ -433,8 +433,14 @@ impl<'a> Machine<'a> {
 
     /// `("storage", type, key, device, elements[, view])`.
     fn storage(&mut self, id: Value<'a>) -> Result<Value<'a>, FileProblem> {
-        let [Value::Text("storage"), Value::Global(Global::Storage(dtype)), Value::Text(key), _, len, view @ ..] =
-            self.items(id)?
+        let [
+            Value::Text("storage"),
+            Value::Global(Global::Storage(dtype)),
+            Value::Text(key),
+            _,
+            len,
+            view @ ..,
+        ] = self.items(id)?
         else {
             return Err(self.bad("not a storage"));
         };
@@ -458,7 +464,8 @@ impl<'a> Machine<'a> {
             // Python 2 wrote the pairs as the argument.
             (Global::OrderedDict, [pairs]) => self.ordered(*pairs),
             (Global::RebuildTensor, [Value::Storage(storage), offset, dims, strides, ..]) => {
-                let (offset, dims, strides) = (self.size(*offset)?, self.sizes(*dims)?, self.sizes(*strides)?);
+                let (offset, dims, strides) =
+                    (self.size(*offset)?, self.sizes(*dims)?, self.sizes(*strides)?);
                 if dims.len() != strides.len() {
                     return Err(self.bad("a tensor with other strides than axes"));
                 }

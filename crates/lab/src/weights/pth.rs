@@ -66,7 +66,9 @@ pub(super) fn legacy(bytes: Vec<u8>) -> Result<Weights, FileProblem> {
     };
     let (root, heap, rest) = pickle::run(rest)?;
     let (keys, key_heap, mut rest) = pickle::run(rest)?;
-    let Value::Items(keys) = keys else { return Err(FileProblem::Pickle { what: "no list of storages", at: 0 }) };
+    let Value::Items(keys) = keys else {
+        return Err(FileProblem::Pickle { what: "no list of storages", at: 0 });
+    };
 
     let dtypes: HashMap<&str, Dtype> = heap.storages.iter().map(|s| (s.key, s.dtype)).collect();
     let mut places: HashMap<&str, Range<usize>> = HashMap::new();

@@ -1,1 +1,0 @@
-//! Inputs through a network with loaded weights.
