@@ -97,7 +97,8 @@ impl Locations {
     }
 
     /// Where downloads of a set go: the first folder that may be written.
-    pub(crate) fn download_folder(&self, id: &str) -> Option<PathBuf> {
+    #[must_use]
+    pub fn download_folder(&self, id: &str) -> Option<PathBuf> {
         self.roots.iter().find(|root| root.origin != Origin::Working).map(|root| root.path.join(id))
     }
 

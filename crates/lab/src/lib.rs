@@ -10,6 +10,7 @@
 //! | [`store`], [`documents`] | run folders and their files |
 //! | [`explain`] | one operation, with its own numbers |
 //! | [`report`], [`chart`], [`terminal`] | pages, pictures, tables |
+//! | [`weights`] | weight files: PyTorch and safetensors in, safetensors out |
 //! | [`mod@bench`] | timing of workloads |
 
 pub mod bench;
@@ -28,3 +29,4 @@ pub mod store;
 mod subnets;
 pub mod terminal;
 mod watch;
+pub mod weights;

@@ -19,11 +19,10 @@
 use crate::experiment::Experiment;
 use crate::results::Run;
 use crate::runner::{Finished, Job};
+use crate::weights;
 use kobai_engine::{Explain, Explanation, Lang, Plan, say};
-use safetensors::tensor::{Dtype, TensorView};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::collections::HashMap;
 use std::fmt;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -106,18 +105,7 @@ impl Folder {
     /// # Errors
     /// If it cannot be written.
     pub fn write(&self, name: &str, contents: &[u8]) -> Result<(), StoreError> {
-        let path = self.path.join(name);
-        let parent = path.parent().unwrap_or(&self.path);
-        let write = || {
-            // Removed on drop if anything fails before the rename.
-            let mut file = tempfile::Builder::new().suffix(".tmp").tempfile_in(parent)?;
-            file.write_all(contents)?;
-            file.as_file().sync_all()?;
-            set_readable(file.as_file())?;
-            file.persist(&path).map_err(|e| e.error)?;
-            Ok(())
-        };
-        write().map_err(|source| StoreError { path: path.clone(), source })
+        write_whole(&self.path.join(name), contents)
     }
 
     /// Keeps a finished run.
@@ -131,10 +119,11 @@ impl Folder {
         plan: &Plan,
         finished: &Finished,
     ) -> Result<(), StoreError> {
-        let tensors = checkpoint(plan, finished).map_err(|e| StoreError {
-            path: self.path.join("checkpoints").join(name),
-            source: std::io::Error::other(e.to_string()),
-        })?;
+        let tensors =
+            weights::serialize(plan, &finished.params, &finished.state, 0).map_err(|e| StoreError {
+                path: self.path.join("checkpoints").join(name),
+                source: std::io::Error::other(e.to_string()),
+            })?;
         self.write(&format!("checkpoints/{name}.safetensors"), &tensors)?;
         let record = Record { identity: identity.into(), run: finished.run.clone() };
         let json = serde_json::to_vec(&record).expect("plain values serialise");
@@ -151,6 +140,21 @@ impl Folder {
         let record: Record = serde_json::from_slice(&json).ok()?;
         (record.identity == identity).then_some(record.run)
     }
+}
+
+/// Writes a file, all of it or nothing.
+pub(crate) fn write_whole(path: &Path, contents: &[u8]) -> Result<(), StoreError> {
+    let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let write = || {
+        // Removed on drop if anything fails before the rename.
+        let mut file = tempfile::Builder::new().suffix(".tmp").tempfile_in(parent)?;
+        file.write_all(contents)?;
+        file.as_file().sync_all()?;
+        set_readable(file.as_file())?;
+        file.persist(path).map_err(|e| e.error)?;
+        Ok(())
+    };
+    write().map_err(|source| StoreError { path: path.to_path_buf(), source })
 }
 
 /// Temporary files are private; results need not be.
@@ -195,26 +199,4 @@ pub fn identity(experiment: &Experiment, job: Job, data: &str, isa: &str, observ
         hasher.update(part.as_bytes());
     }
     hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// Params and state by name, as safetensors in PyTorch's layout.
-fn checkpoint(plan: &Plan, finished: &Finished) -> Result<Vec<u8>, safetensors::SafeTensorError> {
-    let bytes = |values: &[f32]| values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>();
-    let mut tensors: Vec<(String, Vec<usize>, Vec<u8>)> = Vec::new();
-    for slot in &plan.params {
-        tensors.push((
-            slot.name.clone(),
-            slot.spec.dims.clone(),
-            bytes(&finished.params[slot.range.clone()]),
-        ));
-    }
-    for slot in &plan.state {
-        tensors.push((slot.name.clone(), vec![slot.range.len()], bytes(&finished.state[slot.range.clone()])));
-    }
-    let views = tensors
-        .iter()
-        .map(|(name, dims, data)| Ok((name.as_str(), TensorView::new(Dtype::F32, dims.clone(), data)?)))
-        .collect::<Result<Vec<_>, safetensors::SafeTensorError>>()?;
-    let metadata = HashMap::from([("format".to_string(), "pt".to_string())]);
-    safetensors::serialize(views, Some(metadata))
 }

@@ -73,7 +73,7 @@ impl<'a> Transfer<'a> {
         if here == size {
             return Ok(());
         }
-        let agent = self.agent(size - here, floor);
+        let agent = agent(self.options, size - here, floor);
         let mut response = self.ask(&agent, url, here)?;
         if here > 0 && !continues(&response, here, size) {
             if response.status() != 200 {
@@ -100,38 +100,12 @@ impl<'a> Transfer<'a> {
         result
     }
 
-    fn agent(&self, missing: u64, floor: u64) -> Agent {
-        let o = self.options;
-        let mut config = Agent::config_builder()
-            .http_status_as_error(false)
-            // Archives must come as they are, and ranges refer to them so.
-            .accept_encoding("identity")
-            .user_agent(concat!("kobai/", env!("CARGO_PKG_VERSION")))
-            .timeout_resolve(Some(o.connect_timeout))
-            .timeout_connect(Some(o.connect_timeout))
-            .timeout_send_request(Some(o.answer_timeout))
-            .timeout_recv_response(Some(o.answer_timeout))
-            .timeout_per_read(Some(o.window.max(Duration::from_millis(1))))
-            // At the floor's speed the body takes this long. A single read may
-            // wait for a whole TLS record, which a trickle could draw out.
-            .timeout_recv_body(Some(o.window * 2 + Duration::from_secs(missing / floor.max(CRAWL))));
-        if !o.env_proxy {
-            config = config.proxy(None);
-        }
-        config.build().new_agent()
-    }
-
     fn ask(&self, agent: &Agent, url: &str, from: u64) -> Result<Response<Body>, Stop> {
         let mut request = agent.get(url);
         if from > 0 {
             request = request.header(header::RANGE, format!("bytes={from}-"));
         }
-        request.call().map_err(|error| {
-            Stop::Mirror(match error {
-                ureq::Error::Timeout(_) => MirrorReason::NoAnswer,
-                error => MirrorReason::Unreachable(error.into_io()),
-            })
-        })
+        request.call().map_err(|error| Stop::Mirror(reason(error)))
     }
 
     fn copy(
@@ -177,6 +151,44 @@ impl<'a> Transfer<'a> {
             }
         }
     }
+}
+
+fn agent(o: &Options, missing: u64, floor: u64) -> Agent {
+    let mut config = Agent::config_builder()
+        .http_status_as_error(false)
+        // Archives must come as they are, and ranges refer to them so.
+        .accept_encoding("identity")
+        .user_agent(concat!("kobai/", env!("CARGO_PKG_VERSION")))
+        .timeout_resolve(Some(o.connect_timeout))
+        .timeout_connect(Some(o.connect_timeout))
+        .timeout_send_request(Some(o.answer_timeout))
+        .timeout_recv_response(Some(o.answer_timeout))
+        .timeout_per_read(Some(o.window.max(Duration::from_millis(1))))
+        // At the floor's speed the body takes this long. A single read may
+        // wait for a whole TLS record, which a trickle could draw out.
+        .timeout_recv_body(Some(o.window * 2 + Duration::from_secs(missing / floor.max(CRAWL))));
+    if !o.env_proxy {
+        config = config.proxy(None);
+    }
+    config.build().new_agent()
+}
+
+fn reason(error: ureq::Error) -> MirrorReason {
+    match error {
+        ureq::Error::Timeout(_) => MirrorReason::NoAnswer,
+        error => MirrorReason::Unreachable(error.into_io()),
+    }
+}
+
+/// Bytes of a file, by what the mirror announces.
+pub(super) fn size_of(url: &str, options: &Options) -> Result<u64, MirrorReason> {
+    let response = agent(options, 0, 0).head(url).call().map_err(reason)?;
+    let status = response.status().as_u16();
+    if status != 200 {
+        return Err(MirrorReason::Status(status));
+    }
+    let length = response.headers().get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse().ok());
+    length.ok_or(MirrorReason::Size { expected: 1, got: 0 })
 }
 
 /// Whether an answer is the rest that was asked for.

@@ -220,7 +220,7 @@ pub struct WantedFile {
     pub name: String,
     /// Bytes.
     pub size: u64,
-    /// SHA-256 in hex.
+    /// SHA-256 in hex, or its first digits (at least 8).
     pub sha256: String,
     /// Where it is published, in the order in which to try.
     pub urls: Vec<String>,
