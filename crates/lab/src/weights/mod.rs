@@ -3,7 +3,7 @@
 //! | file | what |
 //! |---|---|
 //! | `safetensors.rs` | safetensors in |
-//! | `pth.rs`, `pickle.rs` | `torch.save` in both its forms, read without running code |
+//! | `pth.rs`, `pickle.rs`, `heap.rs` | `torch.save` in both its forms, read without running code |
 //! | `load.rs` | tensors of a file to the tensors of a plan |
 //! | `save.rs` | an executor as safetensors, under PyTorch's names and layout |
 //! | `published.rs` | torchvision's files and their checksums |
@@ -13,6 +13,7 @@
 //! ([`Weights`]): one copy in memory, and nothing in a file can ask for more.
 
 mod error;
+mod heap;
 mod load;
 pub mod npy;
 mod pickle;

@@ -6,7 +6,8 @@
 //!
 //! Source: `torch/serialization.py` (`_save`, `_legacy_save`).
 
-use super::pickle::{self, Heap, Value};
+use super::heap::{Heap, Value};
+use super::pickle;
 use super::{Dtype, FileProblem, Format, Note, Weights, checked};
 use std::collections::HashMap;
 use std::io::Cursor;
