@@ -310,7 +310,7 @@ impl Record {
     /// alone alarms nobody.
     #[must_use]
     pub fn mostly(&self, mut sick: impl FnMut(&Look) -> bool) -> Option<&Look> {
-        let flags: Vec<bool> = self.looks.iter().map(|l| sick(l)).collect();
+        let flags: Vec<bool> = self.looks.iter().map(&mut sick).collect();
         let first = flags.iter().position(|f| *f)?;
         let (count, all) = (flags[first..].iter().filter(|f| **f).count(), flags.len() - first);
         (count >= self.looks.len().min(3) && 2 * count >= all).then(|| &self.looks[first])

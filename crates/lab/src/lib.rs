@@ -9,8 +9,8 @@
 //! | [`session`] | one `kobai lab run`, from request to results |
 //! | [`store`], [`documents`] | run folders and their files |
 //! | [`explain`] | one operation, with its own numbers |
+//! | [`predict`], [`weights`] | trained networks: what they say, and their files |
 //! | [`report`], [`chart`], [`terminal`] | pages, pictures, tables |
-//! | [`weights`] | weight files: PyTorch and safetensors in, safetensors out |
 //! | [`mod@bench`] | timing of workloads |
 
 pub mod bench;
@@ -20,6 +20,7 @@ pub mod documents;
 pub mod experiment;
 pub mod explain;
 mod measures;
+pub mod predict;
 pub mod report;
 pub mod results;
 pub mod runner;

@@ -49,7 +49,8 @@ impl Check for This {
         let weight = |look: &Look| median(look.layers.iter().map(|l| l.weight_rms).collect()).unwrap_or(0.0);
         let (first, last) = (r.looks.first()?, r.looks.last()?);
         let shrunk = weight(last) / weight(first);
-        if sick.is_none() && !(shrunk < 0.5) {
+        let halved = shrunk < 0.5;
+        if sick.is_none() && !halved {
             return None;
         }
         let mut p = 0.8;
@@ -60,7 +61,8 @@ impl Check for This {
             Evidence::new(words!("spread of the outputs", "出力の標準偏差"), last.output_std, "≥ 0.1"),
         ];
         if let Some((with, without)) = r.tests.without_penalty {
-            if !(without < 0.8 * with) {
+            let better = without < 0.8 * with;
+            if !better {
                 return None;
             }
             evidence.push(Evidence::new(words!("training loss of a run without it", "罰則なしの学習の訓練損失"), without, format!("{with:.3} with it / あり")));

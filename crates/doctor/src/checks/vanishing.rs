@@ -47,7 +47,7 @@ impl Check for This {
             (Some(a), Some(b)) if look.layers.len() > 1 && a.gradient_rms > 0.0 => a.gradient_rms / b.gradient_rms,
             _ => 1.0,
         };
-        let sick = |look: &Look| fall(look).is_some_and(|(s, range)| (s > 0.3 && range > 3.0) || (s > 0.3 && ratio(look) < 1e-3));
+        let sick = |look: &Look| fall(look).is_some_and(|(s, range)| s > 0.3 && (range > 3.0 || ratio(look) < 1e-3));
         let first = r.mostly(sick)?;
         let (s, range) = r.looks.iter().rfind(|l| sick(l)).and_then(fall)?;
         let layer = first.layers.first()?;

@@ -18,6 +18,7 @@ pub(super) fn command(lang: Lang) -> Command {
             .subcommand(lab(lang))
             .subcommand(data(lang))
             .subcommand(explain(lang))
+            .subcommand(predict(lang))
             .subcommand(zoo(lang))
             .subcommand(bench(lang))
             .subcommand(
@@ -342,12 +343,90 @@ fn explain(lang: Lang) -> Command {
         .subcommand(window(pool))
 }
 
+fn weights(lang: Lang) -> Arg {
+    Arg::new("weights")
+        .long("weights")
+        .required(true)
+        .value_name("FILE")
+        .value_parser(value_parser!(std::path::PathBuf))
+        .help(lang.pick(
+            "weights: .safetensors or PyTorch's .pth",
+            "重みファイル: .safetensors または PyTorch の .pth",
+        ))
+}
+
+/// Options of the network that weights are for.
+fn network(command: Command, lang: Lang) -> Command {
+    let t = |en: &'static str, ja: &'static str| lang.pick(en, ja);
+    command
+        .arg(weights(lang))
+        .arg(number("classes", t("number of classes (the paper's by default)", "クラス数（既定は論文の値）")))
+        .arg(number("narrow", t("divide all widths by N", "幅をすべて N で割る")))
+        .arg(json(lang))
+}
+
+fn predict(lang: Lang) -> Command {
+    let t = |en: &'static str, ja: &'static str| lang.pick(en, ja);
+    let file = |name: &'static str, value: &'static str, help: &'static str| {
+        Arg::new(name).long(name).value_name(value).value_parser(value_parser!(std::path::PathBuf)).help(help)
+    };
+    let command = base(
+        "predict",
+        t("what a network with given weights says about an image", "学習済みの重みで画像を分類する"),
+        lang,
+    )
+    .arg(
+        Arg::new("image")
+            .help_heading(t("Arguments", "引数"))
+            .value_name("IMAGE")
+            .value_parser(value_parser!(std::path::PathBuf))
+            .help(t("a JPEG or PNG file", "JPEG か PNG のファイル")),
+    )
+    .arg(
+        Arg::new("model")
+            .long("model")
+            .required(true)
+            .value_name("NAME")
+            .help(t("a network (`kobai zoo list`)", "ネットワーク（`kobai zoo list`）")),
+    )
+    .arg(file(
+        "npy",
+        "FILE",
+        t(
+            "images as a float32 array N×C×H×W, in place of a picture",
+            "画像の代わりに float32 の配列 N×C×H×W",
+        ),
+    ))
+    .arg(file(
+        "out",
+        "FILE",
+        t("where the logits go, N×classes (with --npy)", "ロジット N×クラス の保存先（--npy と共に）"),
+    ))
+    .arg(file("labels", "FILE", t("names of the classes, one per line", "クラスの名前、1 行に 1 つ")));
+    network(command, lang)
+}
+
 fn zoo(lang: Lang) -> Command {
     let t = |en: &'static str, ja: &'static str| lang.pick(en, ja);
     base("zoo", t("networks of the literature", "文献のネットワーク"), lang)
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand(base("list", t("list the networks", "ネットワークの一覧"), lang).arg(json(lang)))
+        .subcommand(network(
+            base(
+                "check",
+                t("load weights from a file and say what matched", "重みファイルを読み、一致を調べる"),
+                lang,
+            )
+            .arg(
+                Arg::new("name")
+                    .help_heading(t("Arguments", "引数"))
+                    .required(true)
+                    .value_name("NAME")
+                    .help(t("a network (`kobai zoo list`)", "ネットワーク（`kobai zoo list`）")),
+            ),
+            lang,
+        ))
         .subcommand(
             base("show", t("show a network layer by layer", "ネットワークを層ごとに表示"), lang)
                 .arg(

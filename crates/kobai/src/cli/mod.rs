@@ -7,6 +7,7 @@ mod errors;
 mod explain;
 mod lab;
 mod language;
+mod predict;
 mod progress;
 mod welcome;
 mod zoo;
@@ -51,6 +52,7 @@ fn run(matches: &ArgMatches, terminal: &Terminal) -> Result<u8, Failure> {
         Some(("lab", m)) => lab::run(m, terminal),
         Some(("data", m)) => data::run(m, terminal),
         Some(("explain", m)) => explain::run(m, terminal),
+        Some(("predict", m)) => predict::run(m, terminal),
         Some(("zoo", m)) => zoo::run(m, terminal),
         Some(("bench", m)) => bench::run(m, terminal),
         Some(("env", m)) => environment(m.get_flag("json"), terminal.lang),

@@ -14,6 +14,7 @@ pub(super) fn run(matches: &ArgMatches, terminal: &Terminal) -> Result<u8, Failu
     match matches.subcommand() {
         Some(("list", m)) => list(m.get_flag("json"), terminal.lang),
         Some(("show", m)) => show(m, terminal.lang),
+        Some(("check", m)) => super::predict::check(m, terminal),
         _ => Ok(0),
     }
 }

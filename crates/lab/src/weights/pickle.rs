@@ -10,8 +10,8 @@
 //! Source: the opcode table of CPython's `pickletools`, and
 //! `torch/_utils.py`, `torch/serialization.py` for what PyTorch writes.
 
-use super::heap::{Global, Heap, Storage, Tensor, Value};
 use super::FileProblem;
+use super::heap::{Global, Heap, Storage, Tensor, Value};
 use std::collections::HashMap;
 
 /// Most axes of a tensor: PyTorch's own kernels end at 64, networks at 5.
