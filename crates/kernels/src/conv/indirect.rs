@@ -40,7 +40,7 @@ impl<T: Real> Product<'_, T> {
             && let (Some(image), Some(b)) = (T::as_f32(self.image), T::as_f32(self.b))
         {
             let k = self.gather.depth();
-            let b = if self.strides[1] == 1 {
+            let b = if self.strides[1] == 1 && self.strides[0] >= self.cols {
                 Mat::with_stride(b, k, self.cols, self.strides[0])
             } else {
                 Mat::with_stride(b, self.cols, k, self.strides[1]).t()

@@ -1,6 +1,6 @@
 //! 2-d convolution over images that lie channels-last: (n, height, width, channels).
 //!
-//! Weights lie [out][kernel row][kernel column][in/groups], so that the inner
+//! Weights lie `[out][kernel row][kernel column][in/groups]`, so that the inner
 //! index of every product, (tap, channel), is contiguous on both sides.
 //!
 //! | file | what |
@@ -117,8 +117,9 @@ impl Conv {
         self.taps() * (self.in_channels / self.groups)
     }
 
-    /// Which kernels run: `gemm` (1×1, a plain matrix product), `depthwise` (one
-    /// input channel for each group) or `indirect`.
+    /// The kind of convolution: `gemm` (1×1, a plain matrix product), `depthwise`
+    /// (one input channel for each group) or `indirect`. Depthwise has no kernel
+    /// of its own yet: it runs as a gathered product for each group.
     #[must_use]
     pub fn algorithm(&self) -> &'static str {
         if self.is_plain() {
@@ -179,7 +180,7 @@ impl Conv {
 
 /// `y` = bias + convolution of `x` with `weight`.
 ///
-/// `x`: (n, height, width, in); `weight`: [out][kh][kw][in/groups]; `bias`: out;
+/// `x`: (n, height, width, in); `weight`: `[out][kh][kw][in/groups]`; `bias`: out;
 /// `y`: (n, out height, out width, out), overwritten; `scratch`: at least
 /// [`Conv::scratch_len`], any values.
 ///

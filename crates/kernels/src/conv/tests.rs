@@ -1,9 +1,10 @@
 //! Twin tests and identities of the convolution.
 
 use super::{Conv, backward_input, backward_weight, col2im, forward, im2col};
-use crate::checks::{bit_difference, values};
+use crate::checks::{bit_difference, must_fail, values, widened};
 use crate::gemm::scalar::reference;
 use crate::gemm::{Mat, Start};
+use crate::philox::philox4x32;
 use crate::{Isa, Pool, Real};
 
 fn conv(
@@ -88,4 +89,275 @@ fn forward_equals_the_twin() {
             }
         }
     }
+}
+
+/// Geometries by counter: odd sizes, strides 1–3, padding 0–3, dilation 1–2,
+/// groups, multipliers.
+fn random_cases(count: u32) -> Vec<Conv> {
+    let cases = (0..count).map(|i| {
+        let word = |j: u32| philox4x32([i, j, 0, 0], [77, 0]);
+        let pick = |j: u32, lane: usize, from: usize, count: usize| from + word(j)[lane] as usize % count;
+        let pair = |j: u32, from: usize, count: usize| [pick(j, 0, from, count), pick(j, 1, from, count)];
+        let groups = [1, 1, 1, 2, 3, 7, 18][pick(0, 0, 0, 7)];
+        let per_group = if groups > 3 { 1 } else { pick(0, 1, 1, 20) };
+        let outs = pick(0, 2, 1, if groups > 3 { 2 } else { 20 });
+        let channels = [groups * per_group, groups * outs, groups];
+        conv(pair(1, 1, 14), channels, pair(2, 1, 5), pair(3, 1, 3), pair(4, 0, 4), pair(5, 1, 2))
+    });
+    cases.filter(|c| c.out_height() > 0 && c.out_width() > 0).collect()
+}
+
+/// Calls `visit(y index, x index, weight index)` for each product of the definition.
+fn each_product(c: &Conv, n: usize, mut visit: impl FnMut(usize, usize, usize)) {
+    let (ins, outs) = (c.in_channels / c.groups, c.out_channels / c.groups);
+    let (oh_n, ow_n) = (c.out_height(), c.out_width());
+    let on_axis = |o: usize, k: usize, axis: usize, size: usize| {
+        let at = (o * c.stride[axis] + k * c.dilation[axis]) as i64 - c.padding[axis] as i64;
+        (0..size as i64).contains(&at).then_some(at as usize)
+    };
+    for p in 0..n * oh_n * ow_n {
+        let (image, oh, ow) = (p / (oh_n * ow_n), p / ow_n % oh_n, p % ow_n);
+        for tap in 0..c.kernel[0] * c.kernel[1] {
+            let (i, j) = (tap / c.kernel[1], tap % c.kernel[1]);
+            let (Some(h), Some(w)) = (on_axis(oh, i, 0, c.height), on_axis(ow, j, 1, c.width)) else {
+                continue;
+            };
+            let x = ((image * c.height + h) * c.width + w) * c.in_channels;
+            for o in 0..c.out_channels {
+                for channel in 0..ins {
+                    let x = x + o / outs * ins + channel;
+                    visit(p * c.out_channels + o, x, (o * c.taps() + tap) * ins + channel);
+                }
+            }
+        }
+    }
+}
+
+/// The three passes by the definition, in double precision: y, gradient of x,
+/// gradient of the weight.
+fn definition(c: &Conv, n: usize, x: &[f64], w: &[f64], g: &[f64]) -> [Vec<f64>; 3] {
+    let mut out = [vec![0.0; g.len()], vec![0.0; x.len()], vec![0.0; w.len()]];
+    each_product(c, n, |yi, xi, wi| {
+        out[0][yi] += x[xi] * w[wi];
+        out[1][xi] += g[yi] * w[wi];
+        out[2][wi] += g[yi] * x[xi];
+    });
+    out
+}
+
+fn passes<T: Real>(isa: Isa, pool: &Pool, c: &Conv, n: usize, [x, w, g]: [&[T]; 3]) -> [Vec<T>; 3] {
+    let nan = T::from_f64(f64::NAN);
+    let scratch = || vec![nan; c.scratch_len(n)];
+    let [mut y, mut gx, mut gw] = [vec![nan; g.len()], vec![nan; x.len()], vec![nan; w.len()]];
+    forward(isa, pool, c, n, x, w, None, &mut scratch(), &mut y);
+    backward_input(isa, pool, c, n, g, w, &mut scratch(), &mut gx);
+    backward_weight(isa, pool, c, n, x, g, &mut scratch(), &mut gw);
+    [y, gx, gw]
+}
+
+fn operands(c: &Conv, n: usize) -> [Vec<f32>; 3] {
+    [(c.in_len(n), 1), (c.weight_len(), 2), (c.out_len(n), 3)].map(|(len, seed)| values(len, 1.0, seed))
+}
+
+/// A sum of k products with k roundings is off by at most k · ε · Σ|terms|
+/// (Higham, 3.1); adding up to 16 partial sums rounds 16 times more.
+fn near<T: Real>(what: &str, eps: f64, terms: usize, got: &[T], want: &[f64], magnitude: &[f64]) {
+    for (i, ((got, want), magnitude)) in got.iter().zip(want).zip(magnitude).enumerate() {
+        let bound = (terms + 16) as f64 * eps * magnitude;
+        let error = (got.to_f64() - want).abs();
+        assert!(error <= bound, "{what}: element {i} is {got}, not {want}: off by {error:e} > {bound:e}");
+    }
+}
+
+fn check_definition(name: &str, c: &Conv, n: usize, isas: &[Isa]) {
+    let o = operands(c, n);
+    let wide = o.clone().map(|v| widened(&v));
+    let sizes = wide.clone().map(|v| v.iter().map(|x| x.abs()).collect::<Vec<_>>());
+    let want = definition(c, n, &wide[0], &wide[1], &wide[2]);
+    let magnitude = definition(c, n, &sizes[0], &sizes[1], &sizes[2]);
+    let terms = [c.depth(), c.taps() * c.out_channels / c.groups, c.pixels(n)];
+    for isa in isas {
+        let got = passes(*isa, &Pool::serial(), c, n, [&o[0], &o[1], &o[2]]);
+        let double = passes(*isa, &Pool::serial(), c, n, [&wide[0], &wide[1], &wide[2]]);
+        for (i, pass) in ["forward", "backward_input", "backward_weight"].iter().enumerate() {
+            let what = format!("{name}, {pass}, n = {n}, {isa}, {c:?}");
+            near(&what, f32::EPSILON.into(), terms[i], &got[i], &want[i], &magnitude[i]);
+            near(&format!("f64 {what}"), f64::EPSILON, terms[i], &double[i], &want[i], &magnitude[i]);
+        }
+    }
+}
+
+#[test]
+fn passes_follow_the_definition() {
+    for (name, c) in cases() {
+        for n in 1..=3 {
+            check_definition(name, &c, n, &Isa::available());
+        }
+    }
+    for (i, c) in random_cases(250).iter().enumerate() {
+        check_definition("random", c, 1 + i % 3, &Isa::available());
+    }
+}
+
+#[test]
+fn random_forward_equals_the_twin() {
+    for (i, c) in random_cases(250).iter().enumerate() {
+        let n = 1 + i % 3;
+        let [x, w, _] = operands(c, n);
+        let want = twin_forward(c, n, &x, &w, None);
+        for isa in fused() {
+            let mut y = vec![f32::NAN; c.out_len(n)];
+            forward(isa, &Pool::serial(), c, n, &x, &w, None, &mut poisoned(c, n), &mut y);
+            assert_eq!(bit_difference(&y, &want), None, "{c:?}, n = {n}, {isa}");
+        }
+    }
+}
+
+/// The order that the module states, with one fused operation per product.
+#[test]
+fn backward_has_the_stated_order() {
+    for (name, c) in cases() {
+        let n = 2;
+        let [x, w, g] = operands(&c, n);
+        let (mut gx, mut gw) = (vec![0.0f32; x.len()], vec![0.0f32; w.len()]);
+        // Output pixels ascend in the definition's loops, and so taps descend for
+        // one input pixel; output channels ascend within.
+        each_product(&c, n, |yi, xi, wi| {
+            gx[xi] = g[yi].mul_add(w[wi], gx[xi]);
+            gw[wi] = g[yi].mul_add(x[xi], gw[wi]);
+        });
+        for isa in fused() {
+            let got = passes(isa, &Pool::serial(), &c, n, [&x, &w, &g]);
+            assert_eq!(bit_difference(&got[1], &gx), None, "{name}, {isa}, input");
+            assert_eq!(bit_difference(&got[2], &gw), None, "{name}, {isa}, weight");
+        }
+    }
+}
+
+#[test]
+fn col2im_is_the_adjoint_of_im2col() {
+    for (name, c) in cases() {
+        let n = 2;
+        let x = widened(&values(c.in_len(n), 1.0, 1));
+        let m = widened(&values(c.columns_len(n), 1.0, 2));
+        let (mut columns, mut back) = (vec![f64::NAN; m.len()], vec![f64::NAN; x.len()]);
+        im2col(&c, n, &x, &mut columns);
+        col2im(&c, n, &m, &mut back);
+        let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+        let magnitude = columns.iter().zip(&m).map(|(a, b)| (a * b).abs()).sum::<f64>();
+        let (left, right) = (dot(&columns, &m), dot(&x, &back));
+        // Each side sums at most as many products as the matrix has elements.
+        let bound = 2.0 * m.len() as f64 * f64::EPSILON * magnitude;
+        assert!((left - right).abs() <= bound, "{name}: {left} and {right}");
+    }
+}
+
+/// ⟨conv(x, w), g⟩ = ⟨x, backward_input(g, w)⟩ = ⟨w, backward_weight(x, g)⟩.
+#[test]
+fn passes_are_adjoint() {
+    for (name, c) in cases() {
+        let n = 2;
+        let o = operands(&c, n).map(|v| widened(&v));
+        let [y, gx, gw] = passes(Isa::best(), &Pool::serial(), &c, n, [&o[0], &o[1], &o[2]]);
+        let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+        let forms = [dot(&y, &o[2]), dot(&o[0], &gx), dot(&o[1], &gw)];
+        let sizes = o.clone().map(|v| v.iter().map(|x| x.abs()).collect::<Vec<_>>());
+        let all = definition(&c, n, &sizes[0], &sizes[1], &sizes[2]);
+        let magnitude = dot(&all[0], &sizes[2]);
+        // Every form sums the same products; at most one rounding each on the way.
+        let terms = (c.macs() as usize * n).max(1);
+        let bound = 2.0 * terms as f64 * f64::EPSILON * magnitude;
+        for form in &forms[1..] {
+            assert!((forms[0] - form).abs() <= bound, "{name}: {forms:?}");
+        }
+    }
+}
+
+/// More than one block of everything, several tasks, several chunks of pixels.
+fn large_cases() -> Vec<Conv> {
+    let one = [1, 1];
+    vec![
+        conv([28, 28], [40, 100, 1], [3, 3], one, one, one),
+        conv([9, 9], [200, 130, 1], [3, 3], [2, 2], one, one),
+        conv([40, 44], [3, 64, 1], [7, 7], [2, 2], [3, 3], one),
+        conv([14, 14], [64, 64, 2], [3, 3], one, one, one),
+        conv([30, 29], [70, 70, 70], [3, 3], one, one, one),
+        conv([31, 30], [36, 72, 36], [5, 5], [2, 2], [2, 2], one),
+        conv([12, 12], [96, 1000, 1], one, one, [0, 0], one),
+    ]
+}
+
+#[test]
+fn threads_do_not_change_a_bit() {
+    for c in large_cases() {
+        let n = 3;
+        let [x, w, g] = operands(&c, n);
+        let mut all = Vec::new();
+        for isa in fused() {
+            for threads in [1, 2, 3, 7] {
+                all.push(passes(isa, &Pool::new(threads), &c, n, [&x, &w, &g]));
+            }
+        }
+        for got in &all {
+            for (a, b) in got.iter().zip(&all[0]) {
+                assert_eq!(bit_difference(a, b), None, "{c:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn large_passes_follow_the_definition() {
+    let best = [Isa::best()];
+    for c in large_cases() {
+        let [x, w, _] = operands(&c, 3);
+        let mut y = vec![f32::NAN; c.out_len(3)];
+        forward(Isa::best(), &Pool::serial(), &c, 3, &x, &w, None, &mut poisoned(&c, 3), &mut y);
+        if Isa::best() != Isa::SCALAR {
+            assert_eq!(bit_difference(&y, &twin_forward(&c, 3, &x, &w, None)), None, "{c:?}");
+        }
+        check_definition("large", &c, 3, &best);
+    }
+}
+
+#[test]
+fn geometry() {
+    let stem = conv([224, 224], [3, 64, 1], [7, 7], [2, 2], [3, 3], [1, 1]);
+    assert_eq!((stem.out_height(), stem.out_width()), (112, 112));
+    assert_eq!(stem.macs(), 118_013_952);
+    assert_eq!(stem.weight_len(), 9408);
+    assert_eq!(stem.algorithm(), "indirect");
+    assert_eq!(conv([4, 4], [8, 8, 8], [3, 3], [1, 1], [1, 1], [1, 1]).algorithm(), "depthwise");
+    assert_eq!(conv([4, 4], [8, 8, 1], [1, 1], [1, 1], [0, 0], [1, 1]).algorithm(), "gemm");
+    assert_eq!(conv([2, 2], [1, 1, 1], [3, 3], [1, 1], [0, 0], [1, 1]).out_height(), 0);
+}
+
+/// An output without pixels: the gradients are zeros, not leftovers.
+#[test]
+fn no_output_pixels() {
+    for groups in [1, 4] {
+        let c = conv([2, 2], [4, 4, groups], [3, 3], [2, 2], [0, 0], [1, 1]);
+        let [x, w, g] = operands(&c, 2);
+        for isa in Isa::available() {
+            let [y, gx, gw] = passes(isa, &Pool::serial(), &c, 2, [&x, &w, &g]);
+            assert!(y.is_empty() && gx.iter().chain(&gw).all(|g| *g == 0.0), "{isa}");
+        }
+    }
+}
+
+#[test]
+#[should_panic(expected = "the weight has another length")]
+fn wrong_lengths_are_refused() {
+    let c = conv([4, 4], [2, 2, 1], [3, 3], [1, 1], [1, 1], [1, 1]);
+    let (x, w, mut y) = (vec![0.0f32; c.in_len(1)], vec![0.0; 5], vec![0.0; c.out_len(1)]);
+    forward(Isa::best(), &Pool::serial(), &c, 1, &x, &w, None, &mut poisoned(&c, 1), &mut y);
+}
+
+/// The comparisons above notice a missing tap and a flipped sign.
+#[test]
+fn the_checks_can_fail() {
+    must_fail("a changed gradient", || {
+        near("must fail", f32::EPSILON.into(), 9, &[1.0f32 + 1e-3], &[1.0], &[3.0]);
+    });
+    must_fail("NaN", || near("must fail", f32::EPSILON.into(), 9, &[f32::NAN], &[1.0], &[3.0]));
 }

@@ -28,6 +28,8 @@ pub(crate) type Fill<'a> = &'a (dyn Fn(Range<usize>, Range<usize>, &mut [f32], u
 const KC: usize = 384;
 /// Rows of a written block of A; a whole number of tiles of either height.
 const MC: usize = 96;
+/// Most elements between rows of a written block of A.
+const A_STRIDE: usize = KC | 16;
 /// Elements of the packed block of B.
 const PANEL: usize = 512 * 960;
 
@@ -82,7 +84,7 @@ pub(crate) fn rows(
         let depth = even_parts(k, PANEL / width);
         for pb in (0..k).step_by(depth) {
             let kb = depth.min(k - pb);
-            pack::with_b_buffer(width * kb, |panels| {
+            pack::with_b_buffer(PANEL, |panels| {
                 let at = Shares(panels.as_mut_ptr());
                 let pack = |g: usize| {
                     let Group { col, cols, vectors } = groups[g];
@@ -127,7 +129,7 @@ impl Rows<'_> {
         let depth = even_parts(self.kb, KC);
         // A stride that is no power of two, so that rows fall into different cache sets.
         let stride = depth.next_multiple_of(16) | 16;
-        pack::with_a_buffer(MC * stride, |a| {
+        pack::with_a_buffer(MC * A_STRIDE, |a| {
             for ic in rows.clone().step_by(MC) {
                 let mc = MC.min(rows.end - ic);
                 for pc in (0..self.kb).step_by(depth) {
@@ -195,6 +197,8 @@ impl Rows<'_> {
 
 /// Inner indices of a written block in [`columns`].
 const KP: usize = 192;
+/// Columns of a task in [`columns`]; whole tiles of either instruction set.
+const NP: usize = 288;
 
 /// How [`columns`] cuts its product; from the shape alone.
 #[derive(Clone, Copy, Debug)]
@@ -214,7 +218,7 @@ impl Plan {
     fn new(m: usize, n: usize, chunks: usize) -> Self {
         // Whole tiles of either instruction set: 24 = 3 · 8 = 4 · 6 rows, 48 columns.
         let rows = even_parts(m, MC).next_multiple_of(24);
-        let cols = even_parts(n, 288).next_multiple_of(48);
+        let cols = even_parts(n, NP).next_multiple_of(48);
         Plan { rows, cols, chunks }
     }
 
@@ -296,7 +300,7 @@ impl Columns<'_> {
         // Copying A pays when several column groups read it.
         let copied = groups.iter().filter(|g| g.vectors == wide).count() > 2;
         let stride = cols.len().next_multiple_of(16) | 16;
-        pack::with_b_buffer(KP * stride, |b| {
+        pack::with_b_buffer(KP * (NP | 16), |b| {
             pack::with_a_buffer((MC + height) * KP, |panels| {
                 for p in ks.clone().step_by(KP) {
                     let kp = KP.min(ks.end - p);
