@@ -9,7 +9,7 @@
 //! | [`conv`] | 2-d convolution, channels last, forward and backward |
 //! | [`activation`] | non-linear functions and their gradients, in place |
 //! | [`norm`] | batch normalisation |
-//! | [`pool2d`], [`lrn`], [`concat`] | pooling, local response normalisation, channel copies |
+//! | [`pool2d`], [`lrn`], [`mod@concat`] | pooling, local response normalisation, channel copies |
 //! | [`dropout`] | masks from counters |
 //! | [`softmax`] | soft-max, cross-entropy, squared error |
 //! | [`optim`] | optimisers, penalties |

@@ -218,9 +218,9 @@ impl<T: Real> Kernel for MaxRows<'_, T> {
                         let x = &x[by.pixel(r, c)..][..channels];
                         for (y, x) in y.iter_mut().zip(x) {
                             // A NaN wins, as nothing is larger than it afterwards.
-                            #[allow(clippy::eq_op, reason = "only a NaN differs from itself")]
-                            let nan = *x != *x;
-                            *y = if *x > *y || nan { *x } else { *y };
+                            #[allow(clippy::eq_op)]
+                            let wins = *x > *y || *x != *x;
+                            *y = if wins { *x } else { *y };
                         }
                     }
                 }

@@ -201,7 +201,12 @@ impl<'a> Builder<'a> {
     fn may_overwrite(&self, node: &NodePlan) -> bool {
         let input = node.inputs[0];
         // The batch stays as it was given; flattening only looks at it.
-        let keeps = self.nodes[input].layer.is_some() || matches!(node.layer, Some(LayerKind::Flatten(_)));
+        let is_view = |n: &NodePlan| matches!(n.layer, Some(LayerKind::Flatten(_)));
+        let mut source = &self.nodes[input];
+        while is_view(source) {
+            source = &self.nodes[source.inputs[0]];
+        }
+        let keeps = source.layer.is_some() || is_view(node);
         keeps
             && self.readers[input].len() == 1
             && self.heads.iter().all(|(head, _)| *head != input)
