@@ -4,7 +4,7 @@
 //! what the report draws and what claims refer to.
 
 use crate::results::{ActivationPoint, ActivationStats, FlowPoint, LayerFlow};
-use kobai_engine::layer::{Layer, LayerKind};
+use kobai_engine::layer::LayerKind;
 use kobai_engine::layers::Activation;
 use kobai_engine::{Event, Observer, Plan, Wants};
 use kobai_kernels::{Isa, reduce};
@@ -137,7 +137,7 @@ impl Observer<f32> for Recorder {
             Event::Backward { step, node, params, grad_params, .. } => {
                 self.before[node.params.clone()].copy_from_slice(params);
                 let (isa, spec) = (self.isa, &node.plan.params[0]);
-                if node.layer.as_ref().map(Layer::kind) != Some("linear") {
+                if !matches!(node.kind(), "linear" | "conv2d") {
                     return;
                 }
                 let (weight, gradient) = (&params[..spec.len()], &grad_params[..spec.len()]);
@@ -146,7 +146,7 @@ impl Observer<f32> for Recorder {
                     gradient_rms: rms(isa, gradient),
                     weight_rms: rms(isa, weight),
                     update_rms: 0.0,
-                    unit_spread: unit_spread(weight, spec.dims[1]),
+                    unit_spread: unit_spread(weight, spec.len() / spec.dims[0]),
                 };
                 // Backward runs from the output; layers are listed from the input.
                 self.flow_point(step).layers.insert(0, flow);
