@@ -309,8 +309,8 @@ impl Record {
     /// are, and at least three (or all, of a run that broke off before): one step
     /// alone alarms nobody.
     #[must_use]
-    pub fn mostly(&self, mut sick: impl FnMut(&Look) -> bool) -> Option<&Look> {
-        let flags: Vec<bool> = self.looks.iter().map(&mut sick).collect();
+    pub fn mostly(&self, sick: impl FnMut(&Look) -> bool) -> Option<&Look> {
+        let flags: Vec<bool> = self.looks.iter().map(sick).collect();
         let first = flags.iter().position(|f| *f)?;
         let (count, all) = (flags[first..].iter().filter(|f| **f).count(), flags.len() - first);
         (count >= self.looks.len().min(3) && 2 * count >= all).then(|| &self.looks[first])

@@ -30,7 +30,8 @@ pub(crate) fn trend(values: &[f64]) -> f64 {
         }
     }
     let sd = (n * (n - 1.0) * (2.0 * n + 5.0) / 18.0).sqrt();
-    if sd > 0.0 { (score - score.signum()) / sd } else { 0.0 }
+    // `signum` of 0 is 1: a series without a trend must not get one.
+    if sd > 0.0 && score != 0.0 { (score - score.signum()) / sd } else { 0.0 }
 }
 
 /// Belief from how far a value is beyond its limit: 0.6 at the limit, 0.8 at

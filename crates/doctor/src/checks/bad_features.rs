@@ -42,14 +42,26 @@ impl Check for This {
         ];
         if d.non_finite > 0 {
             let what = words!("some inputs are infinite or not a number", "無限大または非数の入力がある");
-            return Some(ABOUT.found(Severity::Disease, 0.99, what, evidence).because(words!("repair or drop these examples", "その例を直すか除く")));
+            return Some(
+                ABOUT
+                    .found(Severity::Disease, 0.99, what, evidence)
+                    .because(words!("repair or drop these examples", "その例を直すか除く")),
+            );
         }
         let severity = match (share > 0.5, d.features < 32 && d.constant > 0) {
             (true, _) => Severity::Warning,
             (_, true) => Severity::Hint,
             _ => return None,
         };
-        let what = words!("{0} of {1} features never change", "{1} 個の特徴のうち {0} 個が一定", d.constant, d.features);
-        Some(ABOUT.found(severity, belief(share / 0.25), what, evidence).because(words!("check how the features are read; drop those that never change", "特徴の読み込みを確かめ、一定のものは除く")))
+        let what = words!(
+            "{0} of {1} features never change",
+            "{1} 個の特徴のうち {0} 個が一定",
+            d.constant,
+            d.features
+        );
+        Some(ABOUT.found(severity, belief(share / 0.25), what, evidence).because(words!(
+            "check how the features are read; drop those that never change",
+            "特徴の読み込みを確かめ、一定のものは除く"
+        )))
     }
 }

@@ -39,14 +39,35 @@ impl Check for This {
             if let (LayerKind::BatchNorm(_), Some((n, kind))) = (layer, before) {
                 let biased = matches!(kind, LayerKind::Linear(l) if l.bias);
                 if biased || matches!(kind, LayerKind::Dropout(_)) {
-                    let evidence = vec![Evidence::new(words!("`{0}` in front of `{1}`", "`{1}` の前の `{0}`", n.name, node.name), 1.0, "0")];
-                    let edit = if biased { Edit::SetLayer { layer: n.name.clone(), key: "bias", to: Setting::Flag(false) } } else { Edit::RemoveLayer { layer: n.name.clone() } };
-                    let what = if biased {
-                        words!("the bias of `{0}` is subtracted again by `{1}`", "`{0}` のバイアスは `{1}` で引かれて消える", n.name, node.name)
+                    let evidence = vec![Evidence::new(
+                        words!("`{0}` in front of `{1}`", "`{1}` の前の `{0}`", n.name, node.name),
+                        1.0,
+                        "0",
+                    )];
+                    let edit = if biased {
+                        Edit::SetLayer { layer: n.name.clone(), key: "bias", to: Setting::Flag(false) }
                     } else {
-                        words!("`{0}` changes the spread that `{1}` measures", "`{0}` が `{1}` の測る標準偏差を変える", n.name, node.name)
+                        Edit::RemoveLayer { layer: n.name.clone() }
                     };
-                    return Some(ABOUT.found(Severity::Hint, 0.9, what, evidence).at(&n.name).cure(vec![edit], words!("does without what has no effect", "効果のないものを省く")));
+                    let what = if biased {
+                        words!(
+                            "the bias of `{0}` is subtracted again by `{1}`",
+                            "`{0}` のバイアスは `{1}` で引かれて消える",
+                            n.name,
+                            node.name
+                        )
+                    } else {
+                        words!(
+                            "`{0}` changes the spread that `{1}` measures",
+                            "`{0}` が `{1}` の測る標準偏差を変える",
+                            n.name,
+                            node.name
+                        )
+                    };
+                    return Some(ABOUT.found(Severity::Hint, 0.9, what, evidence).at(&n.name).cure(
+                        vec![edit],
+                        words!("does without what has no effect", "効果のないものを省く"),
+                    ));
                 }
             }
             before = Some((node, layer));

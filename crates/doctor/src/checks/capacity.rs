@@ -20,10 +20,7 @@ const ABOUT: About = About {
             "最も狭い層が、クラスを区別する情報を運べない。",
         ],
         example: "layers = [ { linear = 2 }, \"relu\", { linear = \"outputs\" } ]",
-        cure: [
-            "Twice as many units, then more layers.",
-            "ユニットを倍にする。次に層を増やす。",
-        ],
+        cure: ["Twice as many units, then more layers.", "ユニットを倍にする。次に層を増やす。"],
         source: "doctor.md E4",
     },
 };
@@ -37,9 +34,16 @@ impl Check for This {
         let neighbours = r.tests.neighbours?;
         let end = r.end()?;
         let linear = r.linear();
-        let narrow = linear[..linear.len().saturating_sub(1)].iter().map(|(n, _)| n).min_by_key(|n| n.plan.output.len())?;
+        let narrow = linear[..linear.len().saturating_sub(1)]
+            .iter()
+            .map(|(n, _)| n)
+            .min_by_key(|n| n.plan.output.len())?;
         let units = narrow.plan.output.len();
-        if !r.classifies() || units >= r.data.classes().max(4) || end.train_accuracy > neighbours - 0.1 || r.points.len() < 8 {
+        if !r.classifies()
+            || units >= r.data.classes().max(4)
+            || end.train_accuracy > neighbours - 0.1
+            || r.points.len() < 8
+        {
             return None;
         }
         let tail = &r.points[r.points.len() * 3 / 4..];
@@ -48,13 +52,39 @@ impl Check for This {
             return None;
         }
         let evidence = vec![
-            Evidence::new(words!("training accuracy", "訓練正解率"), end.train_accuracy, format!("≈ {neighbours:.2}")),
-            Evidence::new(words!("units of the narrowest layer", "最も狭い層のユニット"), units as f64, format!("≥ {}", r.data.classes())),
-            Evidence::new(words!("drop of the loss over the last quarter", "最後の 1/4 での損失の低下"), drop, "→ 0"),
+            Evidence::new(
+                words!("training accuracy", "訓練正解率"),
+                end.train_accuracy,
+                format!("≈ {neighbours:.2}"),
+            ),
+            Evidence::new(
+                words!("units of the narrowest layer", "最も狭い層のユニット"),
+                units as f64,
+                format!("≥ {}", r.data.classes()),
+            ),
+            Evidence::new(
+                words!("drop of the loss over the last quarter", "最後の 1/4 での損失の低下"),
+                drop,
+                "→ 0",
+            ),
         ];
-        Some(ABOUT.found(Severity::Warning, belief((neighbours - end.train_accuracy) / 0.1), words!("`{0}` with its {units} unit(s) is too narrow for the data", "`{0}`（{units} ユニット）はデータに対して狭すぎる", narrow.name), evidence).at(&narrow.name).cure(
-            vec![Edit::Widen { by: 8.0 }],
-            words!("more units carry more of the input", "ユニットが増えれば運べる情報も増える"),
-        ))
+        Some(
+            ABOUT
+                .found(
+                    Severity::Warning,
+                    belief((neighbours - end.train_accuracy) / 0.1),
+                    words!(
+                        "`{0}` with its {units} unit(s) is too narrow for the data",
+                        "`{0}`（{units} ユニット）はデータに対して狭すぎる",
+                        narrow.name
+                    ),
+                    evidence,
+                )
+                .at(&narrow.name)
+                .cure(
+                    vec![Edit::Widen { by: 8.0 }],
+                    words!("more units carry more of the input", "ユニットが増えれば運べる情報も増える"),
+                ),
+        )
     }
 }

@@ -39,19 +39,47 @@ impl Check for This {
         }
         let end = r.end()?;
         let mut evidence = if r.classifies() {
-            vec![Evidence::new(words!("training accuracy", "訓練正解率"), end.train_accuracy, format!("> {:.2}", r.chance()))]
+            vec![Evidence::new(
+                words!("training accuracy", "訓練正解率"),
+                end.train_accuracy,
+                format!("> {:.2}", r.chance()),
+            )]
         } else {
-            vec![Evidence::new(words!("training loss over the targets' variance", "訓練損失 / 目標値の分散"), end.train_loss / r.trivial_loss(), "< 0.97")]
+            vec![Evidence::new(
+                words!("training loss over the targets' variance", "訓練損失 / 目標値の分散"),
+                end.train_loss / r.trivial_loss(),
+                "< 0.97",
+            )]
         };
         if let Some(look) = r.looks.last().filter(|_| r.classifies()) {
-            evidence.push(Evidence::new(words!("share of predictions that are the commonest class", "最も多い予測クラスの割合"), look.top_class, "< 0.99"));
+            evidence.push(Evidence::new(
+                words!("share of predictions that are the commonest class", "最も多い予測クラスの割合"),
+                look.top_class,
+                "< 0.99",
+            ));
         }
-        let mut found = ABOUT.found(Severity::Disease, 0.6, words!("the network is no better than saying the most frequent answer", "最も多い答えを言うのと変わらない"), evidence);
+        let mut found = ABOUT.found(
+            Severity::Disease,
+            0.6,
+            words!(
+                "the network is no better than saying the most frequent answer",
+                "最も多い答えを言うのと変わらない"
+            ),
+            evidence,
+        );
         match r.tests.memorise {
             Some((before, after)) if after < 0.1 * before => {
-                found = found.not(words!("wiring: sixteen examples alone are learned", "配線の誤り: 16 例だけなら学習できる"));
+                found = found.not(words!(
+                    "wiring: sixteen examples alone are learned",
+                    "配線の誤り: 16 例だけなら学習できる"
+                ));
             }
-            _ => found = found.because(words!("not enough evidence for one cause; training on sixteen examples alone would tell", "原因を一つに絞る証拠が足りない。16 例だけで学習すれば分かる")),
+            _ => {
+                found = found.because(words!(
+                    "not enough evidence for one cause; training on sixteen examples alone would tell",
+                    "原因を一つに絞る証拠が足りない。16 例だけで学習すれば分かる"
+                ))
+            }
         }
         Some(found)
     }

@@ -34,7 +34,12 @@ impl Check for This {
     }
 
     fn look(&self, r: &Record) -> Option<Finding> {
-        let worst = |look: &Look| look.units.iter().map(|u| (u.dead as f64 / u.units as f64, u.layer.clone(), u.dead, u.units)).max_by(|a, b| a.0.total_cmp(&b.0));
+        let worst = |look: &Look| {
+            look.units
+                .iter()
+                .map(|u| (u.dead as f64 / u.units as f64, u.layer.clone(), u.dead, u.units))
+                .max_by(|a, b| a.0.total_cmp(&b.0))
+        };
         let looks: Vec<&Look> = r.looks.iter().filter(|l| !l.units.is_empty()).collect();
         let (share, layer, dead, units) = worst(looks.last()?)?;
         if share <= 0.2 {
@@ -45,26 +50,62 @@ impl Check for This {
             (false, true) => Severity::Warning,
             _ => Severity::Hint,
         };
-        let of = |look: &Look| look.units.iter().find(|u| u.layer == layer).map_or(0.0, |u| u.dead as f64 / u.units as f64);
+        let of = |look: &Look| {
+            look.units.iter().find(|u| u.layer == layer).map_or(0.0, |u| u.dead as f64 / u.units as f64)
+        };
         let born = of(looks.first()?);
         let since = looks.iter().find(|l| of(l) > 0.5 * share).map_or(0, |l| l.step);
         let evidence = vec![
-            Evidence::new(words!("dead units of `{layer}`: {dead} of {units}", "`{layer}` の死んだユニット: {units} 中 {dead}"), share, "≤ 0.2"),
+            Evidence::new(
+                words!(
+                    "dead units of `{layer}`: {dead} of {units}",
+                    "`{layer}` の死んだユニット: {units} 中 {dead}"
+                ),
+                share,
+                "≤ 0.2",
+            ),
             Evidence::new(words!("share at the beginning", "最初の割合"), born, "≤ 0.2"),
-            Evidence::new(words!("median update over weight", "更新 / 重みの中央値"), r.median_update_ratio().unwrap_or(0.0), "1e-4 – 1e-1"),
+            Evidence::new(
+                words!("median update over weight", "更新 / 重みの中央値"),
+                r.median_update_ratio().unwrap_or(0.0),
+                "1e-4 – 1e-1",
+            ),
         ];
         let killed = born < 0.5 * share;
         let cure = if killed {
-            (Edit::Scale { key: "optimizer.lr", by: 0.1 }, words!("they died in training: smaller steps do not throw them below zero", "学習中に死んだ。小さいステップならゼロの下に飛ばされない"))
+            (
+                Edit::Scale { key: "optimizer.lr", by: 0.1 },
+                words!(
+                    "they died in training: smaller steps do not throw them below zero",
+                    "学習中に死んだ。小さいステップならゼロの下に飛ばされない"
+                ),
+            )
         } else {
-            (Edit::Activations { to: "leaky-relu", init: "he" }, words!("they were dead from the beginning: a small slope below zero lets them come back", "最初から死んでいる。ゼロの下の小さな傾きがあれば戻れる"))
+            (
+                Edit::Activations { to: "leaky-relu", init: "he" },
+                words!(
+                    "they were dead from the beginning: a small slope below zero lets them come back",
+                    "最初から死んでいる。ゼロの下の小さな傾きがあれば戻れる"
+                ),
+            )
         };
         Some(
             ABOUT
-                .found(severity, belief(share / 0.5).max(0.6), words!("{dead} of {units} units of `{layer}` are zero for every example", "`{layer}` の {units} ユニット中 {dead} がどの例でもゼロ"), evidence)
+                .found(
+                    severity,
+                    belief(share / 0.5).max(0.6),
+                    words!(
+                        "{dead} of {units} units of `{layer}` are zero for every example",
+                        "`{layer}` の {units} ユニット中 {dead} がどの例でもゼロ"
+                    ),
+                    evidence,
+                )
                 .at(&layer)
                 .since(since)
-                .not(words!("zeros are normal for ReLU; counted are units that are zero for all examples", "ReLU にゼロは普通。数えたのは全例でゼロのユニットだけ"))
+                .not(words!(
+                    "zeros are normal for ReLU; counted are units that are zero for all examples",
+                    "ReLU にゼロは普通。数えたのは全例でゼロのユニットだけ"
+                ))
                 .cure(vec![cure.0], cure.1),
         )
     }

@@ -35,7 +35,9 @@ impl Check for This {
 
     fn look(&self, r: &Record) -> Option<Finding> {
         let ratio = |look: &Look| match (look.layers.first(), look.layers.last()) {
-            (Some(a), Some(b)) if look.layers.len() > 1 && b.gradient_rms > 0.0 => a.gradient_rms / b.gradient_rms,
+            (Some(a), Some(b)) if look.layers.len() > 1 && b.gradient_rms > 0.0 => {
+                a.gradient_rms / b.gradient_rms
+            }
             _ => 0.0,
         };
         let step = |look: &Look| look.layers.iter().map(|l| l.update_ratio()).fold(0.0, f64::max);
@@ -46,13 +48,21 @@ impl Check for This {
         }
         let first = r.mostly(sick).or_else(|| r.looks.iter().find(|l| sick(l) && r.non_finite.is_some()))?;
         let evidence = vec![
-            Evidence::new(words!("weight gradient of the first layer over the last", "第 1 層 / 最終層の重みの勾配"), ratio(first), "≤ 70"),
+            Evidence::new(
+                words!("weight gradient of the first layer over the last", "第 1 層 / 最終層の重みの勾配"),
+                ratio(first),
+                "≤ 70",
+            ),
             Evidence::new(words!("largest update over weight", "更新 / 重みの最大"), step(first), "≤ 0.1"),
             Evidence::new(words!("largest activation", "活性の最大"), largest(first), "≤ 1e4"),
         ];
         let beyond = (ratio(first) / 70.0).min(step(first) / 0.1).max(largest(first) / 1e4);
         let growing = super::init_ratios(r).is_some_and(|(_, largest)| largest > 2.0);
-        let edit = if growing { Edit::Set { key: "model.init", to: Setting::Word(super::fitting_init(r).into()) } } else { Edit::Set { key: "optimizer.clip_norm", to: Setting::Number(1.0) } };
+        let edit = if growing {
+            Edit::Set { key: "model.init", to: Setting::Word(super::fitting_init(r).into()) }
+        } else {
+            Edit::Set { key: "optimizer.clip_norm", to: Setting::Number(1.0) }
+        };
         let layer = first.layers.first()?.layer.clone();
         Some(
             ABOUT

@@ -43,13 +43,31 @@ impl Check for This {
         let layers: Vec<&LayerStats> = first.layers.iter().filter(|l| still(&l.layer)).collect();
         let layer = *layers.first()?;
         let evidence = vec![
-            Evidence::new(words!("change of `{0}` over the run", "学習を通じた `{0}` の変化", layer.layer), 0.0, "> 0"),
+            Evidence::new(
+                words!("change of `{0}` over the run", "学習を通じた `{0}` の変化", layer.layer),
+                0.0,
+                "> 0",
+            ),
             Evidence::new(words!("RMS of its gradient", "勾配の RMS"), layer.gradient_rms, "–"),
         ];
         let severity = if r.not_converged() { Severity::Disease } else { Severity::Warning };
-        Some(ABOUT.found(severity, 0.9, words!("`{0}` has a gradient and does not move", "`{0}` は勾配があるのに動かない", layer.layer), evidence).at(&layer.layer).cure(
-            vec![Edit::Remove { key: "training.freeze" }],
-            words!("lets every layer learn", "すべての層を学習させる"),
-        ))
+        Some(
+            ABOUT
+                .found(
+                    severity,
+                    0.9,
+                    words!(
+                        "`{0}` has a gradient and does not move",
+                        "`{0}` は勾配があるのに動かない",
+                        layer.layer
+                    ),
+                    evidence,
+                )
+                .at(&layer.layer)
+                .cure(
+                    vec![Edit::Remove { key: "training.freeze" }],
+                    words!("lets every layer learn", "すべての層を学習させる"),
+                ),
+        )
     }
 }

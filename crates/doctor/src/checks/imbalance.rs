@@ -44,13 +44,29 @@ impl Check for This {
             return None;
         }
         let evidence = vec![
-            Evidence::new(words!("label entropy over its maximum", "ラベルのエントロピー / 最大値"), ratio, "≥ 0.8"),
-            Evidence::new(words!("share of the most frequent class", "最多クラスの割合"), r.data.largest_share(), "≈ 1/K"),
+            Evidence::new(
+                words!("label entropy over its maximum", "ラベルのエントロピー / 最大値"),
+                ratio,
+                "≥ 0.8",
+            ),
+            Evidence::new(
+                words!("share of the most frequent class", "最多クラスの割合"),
+                r.data.largest_share(),
+                "≈ 1/K",
+            ),
         ];
-        let what = words!("some classes have far fewer examples than others", "一部のクラスの例が極端に少ない");
-        Some(ABOUT.found(Severity::Warning, belief((0.8 / ratio).max(0.5 / perplexity).powi(2)), what, evidence).cure(
-            vec![Edit::Set { key: "data.prepare.balance", to: Setting::Flag(true) }],
-            words!("rare classes are repeated until all are as frequent", "すべてのクラスが同じ数になるまで少ないクラスを繰り返す"),
-        ))
+        let what =
+            words!("some classes have far fewer examples than others", "一部のクラスの例が極端に少ない");
+        Some(
+            ABOUT
+                .found(Severity::Warning, belief((0.8 / ratio).max(0.5 / perplexity).powi(2)), what, evidence)
+                .cure(
+                    vec![Edit::Set { key: "data.prepare.balance", to: Setting::Flag(true) }],
+                    words!(
+                        "rare classes are repeated until all are as frequent",
+                        "すべてのクラスが同じ数になるまで少ないクラスを繰り返す"
+                    ),
+                ),
+        )
     }
 }

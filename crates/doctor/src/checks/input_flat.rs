@@ -20,10 +20,7 @@ const ABOUT: About = About {
             "第 1 層にはどの例もほぼ同じに見え、信号も勾配も極端に小さい。",
         ],
         example: "[data.prepare]\nscale = 0.004",
-        cure: [
-            "Remove the second scaling, or standardise.",
-            "二重のスケーリングをやめるか、標準化する。",
-        ],
+        cure: ["Remove the second scaling, or standardise.", "二重のスケーリングをやめるか、標準化する。"],
         source: "TheDeepChecker (Ben Braiek & Khomh 2023); limits after doctor.md A2",
     },
 };
@@ -39,15 +36,22 @@ impl Check for This {
             return None;
         }
         let beyond = (0.05 / d.max_abs).max(0.02 / d.std);
-        let severity = if r.points.is_empty() || r.not_converged() { Severity::Disease } else { Severity::Warning };
+        let severity =
+            if r.points.is_empty() || r.not_converged() { Severity::Disease } else { Severity::Warning };
         let evidence = vec![
             Evidence::new(words!("largest absolute input", "入力の絶対値の最大"), d.max_abs, "≥ 0.05"),
             Evidence::new(words!("spread of the inputs", "入力の標準偏差"), d.std, "≥ 0.02"),
         ];
-        let what = words!("the inputs hardly differ from zero: they look scaled twice", "入力がほとんどゼロで、二度スケーリングされたように見える");
+        let what = words!(
+            "the inputs hardly differ from zero: they look scaled twice",
+            "入力がほとんどゼロで、二度スケーリングされたように見える"
+        );
         Some(ABOUT.found(severity, belief(beyond), what, evidence).cure(
             vec![Edit::Set { key: "data.prepare.standardize", to: Setting::Flag(true) }],
-            words!("standardised inputs have spread 1, whatever was done before", "標準化すれば、前に何をしても標準偏差は 1 になる"),
+            words!(
+                "standardised inputs have spread 1, whatever was done before",
+                "標準化すれば、前に何をしても標準偏差は 1 になる"
+            ),
         ))
     }
 }

@@ -34,7 +34,8 @@ impl Check for This {
     }
 
     fn look(&self, r: &Record) -> Option<Finding> {
-        let first_is_norm = r.layers().next().is_some_and(|(_, l)| matches!(l, kobai_engine::layer::LayerKind::BatchNorm(_)));
+        let first_is_norm =
+            r.layers().next().is_some_and(|(_, l)| matches!(l, kobai_engine::layer::LayerKind::BatchNorm(_)));
         let d = &r.data;
         let beyond = (d.max_abs / 10.0).max(d.offset / 3.0).max(d.std_ratio / 100.0);
         if beyond <= 1.0 || first_is_norm {
@@ -49,17 +50,34 @@ impl Check for This {
         };
         let evidence = vec![
             Evidence::new(words!("largest absolute input", "入力の絶対値の最大"), d.max_abs, "≤ 10"),
-            Evidence::new(words!("largest |mean|/spread of a feature", "特徴の|平均|/標準偏差の最大"), d.offset, "≤ 3"),
-            Evidence::new(words!("ratio of the features' spreads", "特徴の標準偏差の比"), d.std_ratio, "≤ 100"),
+            Evidence::new(
+                words!("largest |mean|/spread of a feature", "特徴の|平均|/標準偏差の最大"),
+                d.offset,
+                "≤ 3",
+            ),
+            Evidence::new(
+                words!("ratio of the features' spreads", "特徴の標準偏差の比"),
+                d.std_ratio,
+                "≤ 100",
+            ),
         ];
-        let what = words!("the inputs are not on the scale that initial weights and learning rates assume", "入力の大きさが、初期値や学習率の前提と合っていない");
+        let what = words!(
+            "the inputs are not on the scale that initial weights and learning rates assume",
+            "入力の大きさが、初期値や学習率の前提と合っていない"
+        );
         Some(
             ABOUT
                 .found(severity, belief(beyond), what, evidence)
-                .not(words!("batch normalisation on the inputs would take care of it: there is none in front", "入力側にバッチ正規化があれば問題ないが、先頭にない"))
+                .not(words!(
+                    "batch normalisation on the inputs would take care of it: there is none in front",
+                    "入力側にバッチ正規化があれば問題ないが、先頭にない"
+                ))
                 .cure(
                     vec![Edit::Set { key: "data.prepare.standardize", to: Setting::Flag(true) }],
-                    words!("each feature gets mean 0 and spread 1, measured on the training examples", "訓練データで測り、各特徴を平均 0・標準偏差 1 にする"),
+                    words!(
+                        "each feature gets mean 0 and spread 1, measured on the training examples",
+                        "訓練データで測り、各特徴を平均 0・標準偏差 1 にする"
+                    ),
                 ),
         )
     }

@@ -41,17 +41,32 @@ impl Check for This {
             return None;
         }
         let evidence = vec![
-            Evidence::new(words!("labels that contradict 8 of 10 neighbours", "10 近傍の 8 個以上と矛盾するラベル"), odd, "≤ 0.03"),
-            Evidence::new(words!("accuracy of ten nearest neighbours", "10 近傍の正解率"), neighbours, format!("> {:.2}", r.chance())),
+            Evidence::new(
+                words!("labels that contradict 8 of 10 neighbours", "10 近傍の 8 個以上と矛盾するラベル"),
+                odd,
+                "≤ 0.03",
+            ),
+            Evidence::new(
+                words!("accuracy of ten nearest neighbours", "10 近傍の正解率"),
+                neighbours,
+                format!("> {:.2}", r.chance()),
+            ),
         ];
-        let what = words!("about {0:.0} % of the labels contradict their neighbourhood", "約 {0:.0} % のラベルが近傍と矛盾する", odd * 100.0);
+        let what = words!(
+            "about {0:.0} % of the labels contradict their neighbourhood",
+            "約 {0:.0} % のラベルが近傍と矛盾する",
+            odd * 100.0
+        );
         let mut found = ABOUT.found(Severity::Warning, belief(odd / 0.03), what, evidence).not(words!(
             "overlapping classes disagree at their border, not where eight of ten neighbours agree",
             "クラスの重なりなら境界で食い違うが、近傍の 8 割が一致する所では食い違わない"
         ));
         found.cure = Prescription::new(
             vec![Edit::Set { key: "data.prepare.drop_odd_labels", to: Setting::Flag(true) }],
-            words!("leave out the training examples that contradict their neighbours", "近傍と矛盾する訓練例を除く"),
+            words!(
+                "leave out the training examples that contradict their neighbours",
+                "近傍と矛盾する訓練例を除く"
+            ),
         )
         .over_the_whole_run();
         Some(found)

@@ -43,15 +43,34 @@ impl Check for This {
         if largest <= 2.0 || !(sure || saturated) || r.normalised() {
             return None;
         }
-        let severity = if r.not_converged() || r.non_finite.is_some() { Severity::Disease } else { Severity::Warning };
+        let severity =
+            if r.not_converged() || r.non_finite.is_some() { Severity::Disease } else { Severity::Warning };
         let evidence = vec![
             Evidence::new(words!("initial weights over He's", "初期値 / He の値"), largest, "0.3 – 2"),
-            Evidence::new(words!("spread of the first outputs", "最初の出力の標準偏差"), first.output_std, "≤ 3"),
-            Evidence::new(words!("first loss over that of knowing nothing", "最初の損失 / 無知の損失"), loss / trivial, "≤ 2"),
+            Evidence::new(
+                words!("spread of the first outputs", "最初の出力の標準偏差"),
+                first.output_std,
+                "≤ 3",
+            ),
+            Evidence::new(
+                words!("first loss over that of knowing nothing", "最初の損失 / 無知の損失"),
+                loss / trivial,
+                "≤ 2",
+            ),
         ];
-        let worst = r.linear().iter().map(|(n, i)| (super::init_ratio(n.input_shapes[0].len(), *i, n.plan.output.len()), n.name.clone())).max_by(|a, b| a.0.total_cmp(&b.0))?.1;
+        let worst = r
+            .linear()
+            .iter()
+            .map(|(n, i)| {
+                (super::init_ratio(n.input_shapes[0].len(), *i, n.plan.output.len()), n.name.clone())
+            })
+            .max_by(|a, b| a.0.total_cmp(&b.0))?
+            .1;
         let init = super::fitting_init(r);
-        let what = words!("the initial weights are {largest:.1} times as large as the network's shape allows", "初期値がネットワークの形に対して {largest:.1} 倍大きい");
+        let what = words!(
+            "the initial weights are {largest:.1} times as large as the network's shape allows",
+            "初期値がネットワークの形に対して {largest:.1} 倍大きい"
+        );
         Some(ABOUT.found(severity, belief(largest / 2.0).max(0.75), what, evidence).at(&worst).cure(
             vec![Edit::Set { key: "model.init", to: Setting::Word(init.into()) }],
             words!("weights of this spread keep the signal's size", "この標準偏差の重みは信号の大きさを保つ"),

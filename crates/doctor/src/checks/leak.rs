@@ -34,15 +34,31 @@ impl Check for This {
     }
 
     fn look(&self, r: &Record) -> Option<Finding> {
-        let (leaked, duplicates) = (r.data.leaked as f64 / r.data.test_examples.max(1) as f64, r.data.duplicates as f64 / r.data.examples.max(1) as f64);
+        let (leaked, duplicates) = (
+            r.data.leaked as f64 / r.data.test_examples.max(1) as f64,
+            r.data.duplicates as f64 / r.data.examples.max(1) as f64,
+        );
         if leaked <= 0.01 || leaked <= 2.0 * duplicates {
             return None;
         }
         let evidence = vec![
-            Evidence::new(words!("test examples that were trained on", "訓練に使われたテスト例"), leaked, "≤ 0.01"),
-            Evidence::new(words!("duplicates among the training examples", "訓練データ内の重複"), duplicates, "≤ 0.01"),
+            Evidence::new(
+                words!("test examples that were trained on", "訓練に使われたテスト例"),
+                leaked,
+                "≤ 0.01",
+            ),
+            Evidence::new(
+                words!("duplicates among the training examples", "訓練データ内の重複"),
+                duplicates,
+                "≤ 0.01",
+            ),
         ];
-        let what = words!("{0} of {1} test examples were trained on", "テスト {1} 例のうち {0} 例が訓練に使われている", r.data.leaked, r.data.test_examples);
+        let what = words!(
+            "{0} of {1} test examples were trained on",
+            "テスト {1} 例のうち {0} 例が訓練に使われている",
+            r.data.leaked,
+            r.data.test_examples
+        );
         Some(
             ABOUT
                 .found(Severity::Disease, belief(leaked / 0.01).max(0.9), what, evidence)

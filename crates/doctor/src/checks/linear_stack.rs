@@ -20,10 +20,7 @@ const ABOUT: About = About {
             "線形写像を二つ続けても一つの線形写像でしかない。重みだけ増え、表せるものは増えない。",
         ],
         example: "layers = [ { linear = 40 }, { linear = \"outputs\" } ]",
-        cure: [
-            "Put an activation between, or remove one of them.",
-            "間に活性化を入れるか、片方を除く。",
-        ],
+        cure: ["Put an activation between, or remove one of them.", "間に活性化を入れるか、片方を除く。"],
         source: "NeuraLint; UMLAUT; doctor.md C7",
     },
 };
@@ -49,11 +46,33 @@ impl Check for This {
             }
         }
         let (a, b) = *pairs.first()?;
-        let evidence = vec![Evidence::new(words!("pairs of linear layers with nothing between", "間に何もない線形層の組"), pairs.len() as f64, "0")];
+        let evidence = vec![Evidence::new(
+            words!("pairs of linear layers with nothing between", "間に何もない線形層の組"),
+            pairs.len() as f64,
+            "0",
+        )];
         let severity = if r.not_converged() { Severity::Disease } else { Severity::Warning };
-        Some(ABOUT.found(severity, 0.9, words!("`{0}` and `{1}` together are one linear map", "`{0}` と `{1}` は合わせて一つの線形写像", a.name, b.name), evidence).at(&a.name).cure(
-            vec![Edit::Separate { with: "relu" }],
-            words!("an activation between makes the second layer count", "間に活性化があれば 2 番目の層が意味を持つ"),
-        ))
+        Some(
+            ABOUT
+                .found(
+                    severity,
+                    0.9,
+                    words!(
+                        "`{0}` and `{1}` together are one linear map",
+                        "`{0}` と `{1}` は合わせて一つの線形写像",
+                        a.name,
+                        b.name
+                    ),
+                    evidence,
+                )
+                .at(&a.name)
+                .cure(
+                    vec![Edit::Separate { with: "relu" }],
+                    words!(
+                        "an activation between makes the second layer count",
+                        "間に活性化があれば 2 番目の層が意味を持つ"
+                    ),
+                ),
+        )
     }
 }

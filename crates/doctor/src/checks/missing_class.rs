@@ -40,10 +40,26 @@ impl Check for This {
         let tested: usize = missing.iter().map(|c| r.data.test_counts.get(*c).copied().unwrap_or(0)).sum();
         let severity = if tested > 0 { Severity::Disease } else { Severity::Warning };
         let evidence = vec![
-            Evidence::new(words!("training examples of class {first}", "クラス {first} の訓練例"), 0.0, "> 0"),
-            Evidence::new(words!("test examples of classes without training", "訓練例のないクラスのテスト例"), tested as f64, "0"),
+            Evidence::new(
+                words!("training examples of class {first}", "クラス {first} の訓練例"),
+                0.0,
+                "> 0",
+            ),
+            Evidence::new(
+                words!("test examples of classes without training", "訓練例のないクラスのテスト例"),
+                tested as f64,
+                "0",
+            ),
         ];
-        let what = words!("class {first} has no training example ({0} such class(es))", "クラス {first} の訓練例がない（該当 {0} クラス）", missing.len());
-        Some(ABOUT.found(severity, 0.99, what, evidence).because(words!("split at random within each class", "クラスごとに無作為に分割する")))
+        let what = words!(
+            "class {first} has no training example ({0} such class(es))",
+            "クラス {first} の訓練例がない（該当 {0} クラス）",
+            missing.len()
+        );
+        Some(
+            ABOUT
+                .found(severity, 0.99, what, evidence)
+                .because(words!("split at random within each class", "クラスごとに無作為に分割する")),
+        )
     }
 }

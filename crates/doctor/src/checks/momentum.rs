@@ -43,20 +43,41 @@ impl Check for This {
             {
                 ("optimizer.momentum", momentum, "≤ 0.99", 0.9)
             }
-            Optimizer::Adam { beta1, .. } | Optimizer::AdamW { beta1, .. } | Optimizer::CourseAdam { beta1, .. } if beta1 > 0.99 => {
+            Optimizer::Adam { beta1, .. }
+            | Optimizer::AdamW { beta1, .. }
+            | Optimizer::CourseAdam { beta1, .. }
+                if beta1 > 0.99 =>
+            {
                 ("optimizer.beta1", beta1, "≤ 0.99", 0.9)
             }
-            Optimizer::Adam { beta2, .. } | Optimizer::AdamW { beta2, .. } | Optimizer::CourseAdam { beta2, .. } if beta2 < 0.9 => {
+            Optimizer::Adam { beta2, .. }
+            | Optimizer::AdamW { beta2, .. }
+            | Optimizer::CourseAdam { beta2, .. }
+                if beta2 < 0.9 =>
+            {
                 ("optimizer.beta2", beta2, "≥ 0.9", 0.999)
             }
             Optimizer::RmsProp { rho, .. } if rho < 0.9 => ("optimizer.rho", rho, "≥ 0.9", 0.99),
             _ => return None,
         };
-        let severity = if r.not_converged() || r.non_finite.is_some() { Severity::Disease } else { Severity::Warning };
+        let severity =
+            if r.not_converged() || r.non_finite.is_some() { Severity::Disease } else { Severity::Warning };
         let evidence = vec![Evidence::new(words!("{key}", "{key}"), value, normal)];
-        Some(ABOUT.found(severity, 0.8, words!("`{key}` = {value} is outside the range that works", "`{key}` = {value} は使える範囲の外"), evidence).cure(
-            vec![Edit::Set { key, to: Setting::Number(to) }],
-            words!("the usual value", "通常の値"),
-        ))
+        Some(
+            ABOUT
+                .found(
+                    severity,
+                    0.8,
+                    words!(
+                        "`{key}` = {value} is outside the range that works",
+                        "`{key}` = {value} は使える範囲の外"
+                    ),
+                    evidence,
+                )
+                .cure(
+                    vec![Edit::Set { key, to: Setting::Number(to) }],
+                    words!("the usual value", "通常の値"),
+                ),
+        )
     }
 }

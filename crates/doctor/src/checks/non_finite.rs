@@ -36,11 +36,24 @@ impl Check for This {
     fn look(&self, r: &Record) -> Option<Finding> {
         let bad = r.non_finite.as_ref()?;
         let before = r.losses.iter().rev().find(|l| l.is_finite()).copied().unwrap_or(f64::NAN);
-        let steps = r.looks.iter().flat_map(|l| l.layers.iter().map(|l| l.update_ratio())).filter(|u| u.is_finite()).fold(0.0, f64::max);
+        let steps = r
+            .looks
+            .iter()
+            .flat_map(|l| l.layers.iter().map(|l| l.update_ratio()))
+            .filter(|u| u.is_finite())
+            .fold(0.0, f64::max);
         let evidence = vec![
-            Evidence::new(words!("step of the first bad value", "最初の異常値のステップ"), bad.step as f64, "–"),
+            Evidence::new(
+                words!("step of the first bad value", "最初の異常値のステップ"),
+                bad.step as f64,
+                "–",
+            ),
             Evidence::new(words!("last finite loss", "最後の有限な損失"), before, "→ 0"),
-            Evidence::new(words!("largest update over weight before", "それまでの更新 / 重みの最大"), steps, "≤ 0.1"),
+            Evidence::new(
+                words!("largest update over weight before", "それまでの更新 / 重みの最大"),
+                steps,
+                "≤ 0.1",
+            ),
         ];
         let phase = bad.phase;
         let ja = match phase {
@@ -51,10 +64,23 @@ impl Check for This {
         };
         Some(
             ABOUT
-                .found(Severity::Disease, 0.99, words!("`{0}` is the first to be infinite or not a number, at step {1} ({phase})", "ステップ {1} の{ja}で `{0}` が最初に無限大または非数になる", bad.layer, bad.step), evidence)
+                .found(
+                    Severity::Disease,
+                    0.99,
+                    words!(
+                        "`{0}` is the first to be infinite or not a number, at step {1} ({phase})",
+                        "ステップ {1} の{ja}で `{0}` が最初に無限大または非数になる",
+                        bad.layer,
+                        bad.step
+                    ),
+                    evidence,
+                )
                 .at(&bad.layer)
                 .since(bad.step)
-                .cure(vec![Edit::Scale { key: "optimizer.lr", by: 0.1 }], words!("smaller steps keep the weights finite", "小さいステップなら重みは有限にとどまる")),
+                .cure(
+                    vec![Edit::Scale { key: "optimizer.lr", by: 0.1 }],
+                    words!("smaller steps keep the weights finite", "小さいステップなら重みは有限にとどまる"),
+                ),
         )
     }
 }

@@ -51,12 +51,33 @@ impl Check for This {
         }
         let since = half.windows(2).find(|w| fell(w)).map_or(0, |w| w[1].step);
         let evidence = vec![
-            Evidence::new(words!("share of evaluations that fell", "正解率が落ちた測定の割合"), share, "≤ 0.2"),
-            Evidence::new(words!("median update over weight", "更新 / 重みの中央値"), r.median_update_ratio().unwrap_or(0.0), "1e-4 – 1e-1"),
+            Evidence::new(
+                words!("share of evaluations that fell", "正解率が落ちた測定の割合"),
+                share,
+                "≤ 0.2",
+            ),
+            Evidence::new(
+                words!("median update over weight", "更新 / 重みの中央値"),
+                r.median_update_ratio().unwrap_or(0.0),
+                "1e-4 – 1e-1",
+            ),
         ];
-        Some(ABOUT.found(Severity::Warning, belief(share / 0.2), words!("the accuracy keeps falling back by more than chance", "正解率が偶然以上の幅で繰り返し落ちる"), evidence).since(since).cure(
-            vec![Edit::Scale { key: "optimizer.lr", by: 0.3 }],
-            words!("smaller steps destroy less", "小さいステップなら壊すものも少ない"),
-        ))
+        Some(
+            ABOUT
+                .found(
+                    Severity::Warning,
+                    belief(share / 0.2),
+                    words!(
+                        "the accuracy keeps falling back by more than chance",
+                        "正解率が偶然以上の幅で繰り返し落ちる"
+                    ),
+                    evidence,
+                )
+                .since(since)
+                .cure(
+                    vec![Edit::Scale { key: "optimizer.lr", by: 0.3 }],
+                    words!("smaller steps destroy less", "小さいステップなら壊すものも少ない"),
+                ),
+        )
     }
 }

@@ -41,17 +41,32 @@ impl Check for This {
             Activation::Tanh => (1.0 + (classes - 1.0) * (-2.0f64).exp()).ln(),
             _ => 0.0,
         };
-        let mut evidence = vec![Evidence::new(words!("activations after the last weights", "最後の重みの後の活性化"), 1.0, "0")];
+        let mut evidence = vec![Evidence::new(
+            words!("activations after the last weights", "最後の重みの後の活性化"),
+            1.0,
+            "0",
+        )];
         if floor > 0.0 {
-            evidence.push(Evidence::new(words!("lowest loss that can be reached", "到達できる最小の損失"), floor, "0"));
+            evidence.push(Evidence::new(
+                words!("lowest loss that can be reached", "到達できる最小の損失"),
+                floor,
+                "0",
+            ));
         }
         if let Some(end) = r.end() {
             evidence.push(Evidence::new(words!("training loss", "訓練損失"), end.train_loss, "→ 0"));
         }
-        let what = words!("`{0}` bounds the logits that the cross-entropy takes", "`{0}` が交差エントロピーに渡すロジットを制限している", node.name);
+        let what = words!(
+            "`{0}` bounds the logits that the cross-entropy takes",
+            "`{0}` が交差エントロピーに渡すロジットを制限している",
+            node.name
+        );
         Some(ABOUT.found(Severity::Disease, 0.95, what, evidence).at(&node.name).cure(
             vec![Edit::RemoveLayer { layer: node.name.clone() }],
-            words!("the loss contains the soft-max and takes any number", "損失はソフトマックスを含み、任意の数を受け取る"),
+            words!(
+                "the loss contains the soft-max and takes any number",
+                "損失はソフトマックスを含み、任意の数を受け取る"
+            ),
         ))
     }
 }

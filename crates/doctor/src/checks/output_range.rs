@@ -20,10 +20,7 @@ const ABOUT: About = About {
             "値域の外は決して予測できず、誤差に下限ができる。",
         ],
         example: "layers = [ …, { linear = \"outputs\" }, \"sigmoid\" ]\nloss = \"mean-squared-error\"",
-        cure: [
-            "A linear output layer.",
-            "線形の出力層にする。",
-        ],
+        cure: ["A linear output layer.", "線形の出力層にする。"],
         source: "DeepDiagnosis; doctor.md A4",
     },
 };
@@ -51,9 +48,23 @@ impl Check for This {
             Evidence::new(words!("smallest target", "目標値の最小"), low, format!("≥ {least}")),
             Evidence::new(words!("largest target", "目標値の最大"), high, format!("≤ {most}")),
         ];
-        Some(ABOUT.found(Severity::Disease, belief(outside / 0.01).max(0.9), words!("`{0}` cannot give the values that are asked for", "`{0}` では求められた値が出せない", node.name), evidence).at(&node.name).cure(
-            vec![Edit::RemoveLayer { layer: node.name.clone() }],
-            words!("a linear output reaches every value", "線形の出力はどの値にも届く"),
-        ))
+        Some(
+            ABOUT
+                .found(
+                    Severity::Disease,
+                    belief(outside / 0.01).max(0.9),
+                    words!(
+                        "`{0}` cannot give the values that are asked for",
+                        "`{0}` では求められた値が出せない",
+                        node.name
+                    ),
+                    evidence,
+                )
+                .at(&node.name)
+                .cure(
+                    vec![Edit::RemoveLayer { layer: node.name.clone() }],
+                    words!("a linear output reaches every value", "線形の出力はどの値にも届く"),
+                ),
+        )
     }
 }

@@ -61,16 +61,42 @@ impl Check for This {
         };
         let evidence = vec![
             Evidence::new(words!("test loss over its least", "テスト損失 / 最小値"), rise, "≤ 1.1"),
-            Evidence::new(words!("training loss over test loss", "訓練損失 / テスト損失"), end.train_loss / end.test_loss, "≥ 0.5"),
-            Evidence::new(words!("trend of the test loss (standard deviations)", "テスト損失の傾向（標準偏差の何倍か）"), z, "≤ 1.6"),
+            Evidence::new(
+                words!("training loss over test loss", "訓練損失 / テスト損失"),
+                end.train_loss / end.test_loss,
+                "≥ 0.5",
+            ),
+            Evidence::new(
+                words!(
+                    "trend of the test loss (standard deviations)",
+                    "テスト損失の傾向（標準偏差の何倍か）"
+                ),
+                z,
+                "≤ 1.6",
+            ),
         ];
         let mut found = ABOUT
-            .found(severity, belief(rise / 1.1), words!("since step {0} the test loss rises while the training loss falls", "ステップ {0} からテスト損失が上がり、訓練損失は下がり続ける", least.step), evidence)
+            .found(
+                severity,
+                belief(rise / 1.1),
+                words!(
+                    "since step {0} the test loss rises while the training loss falls",
+                    "ステップ {0} からテスト損失が上がり、訓練損失は下がり続ける",
+                    least.step
+                ),
+                evidence,
+            )
             .since(least.step)
-            .not(words!("too high a rate would make the training loss rise as well", "学習率が高すぎるなら訓練損失も上がる"));
+            .not(words!(
+                "too high a rate would make the training loss rise as well",
+                "学習率が高すぎるなら訓練損失も上がる"
+            ));
         found.cure = Prescription::new(
             vec![Edit::Set { key: "training.steps", to: Setting::Whole(least.step.max(1)) }],
-            words!("stop where the test loss is least; more data or a penalty may then lower it further", "テスト損失が最小の所で止める。データ追加や罰則でさらに下がることもある"),
+            words!(
+                "stop where the test loss is least; more data or a penalty may then lower it further",
+                "テスト損失が最小の所で止める。データ追加や罰則でさらに下がることもある"
+            ),
         )
         .over_the_whole_run();
         Some(found)

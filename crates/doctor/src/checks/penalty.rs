@@ -20,10 +20,7 @@ const ABOUT: About = About {
             "データが重みを育てるより速く罰則がゼロへ引き、出力が一定になる。",
         ],
         example: "[optimizer]\nl2 = 0.5",
-        cure: [
-            "A hundredth of it; usual values are 1e-5 to 1e-2.",
-            "1/100 にする。通常は 1e-5〜1e-2。",
-        ],
+        cure: ["A hundredth of it; usual values are 1e-5 to 1e-2.", "1/100 にする。通常は 1e-5〜1e-2。"],
         source: "TheDeepChecker (ratio 2); doctor.md E1",
     },
 };
@@ -45,27 +42,36 @@ impl Check for This {
             let pick = |f: fn(&LayerStats) -> f64| median(look.layers.iter().map(f).collect()).unwrap_or(0.0);
             (pick(|l| l.penalty_rms), pick(|l| l.gradient_rms))
         };
-        let sick = r.mostly(|l| { let (p, g) = ratio(l); p >= 2.0 * g && p > 0.0 });
+        let sick = r.mostly(|l| {
+            let (p, g) = ratio(l);
+            p >= 2.0 * g && p > 0.0
+        });
         let weight = |look: &Look| median(look.layers.iter().map(|l| l.weight_rms).collect()).unwrap_or(0.0);
         let (first, last) = (r.looks.first()?, r.looks.last()?);
         let shrunk = weight(last) / weight(first);
-        let halved = shrunk < 0.5;
-        if sick.is_none() && !halved {
+        if sick.is_none() && (shrunk.is_nan() || shrunk >= 0.5) {
             return None;
         }
         let mut p = 0.8;
         let (rp, rg) = ratio(sick.unwrap_or(last));
         let mut evidence = vec![
-            Evidence::new(words!("penalty gradient over data gradient", "罰則の勾配 / データの勾配"), rp / rg, "< 2"),
+            Evidence::new(
+                words!("penalty gradient over data gradient", "罰則の勾配 / データの勾配"),
+                rp / rg,
+                "< 2",
+            ),
             Evidence::new(words!("weights over their start", "重み / 初期の重み"), shrunk, "≥ 0.5"),
             Evidence::new(words!("spread of the outputs", "出力の標準偏差"), last.output_std, "≥ 0.1"),
         ];
         if let Some((with, without)) = r.tests.without_penalty {
-            let better = without < 0.8 * with;
-            if !better {
+            if without.is_nan() || without >= 0.8 * with {
                 return None;
             }
-            evidence.push(Evidence::new(words!("training loss of a run without it", "罰則なしの学習の訓練損失"), without, format!("{with:.3} with it / あり")));
+            evidence.push(Evidence::new(
+                words!("training loss of a run without it", "罰則なしの学習の訓練損失"),
+                without,
+                format!("{with:.3} with it / あり"),
+            ));
             p = belief(with / without).max(0.9);
         }
         let (key, by) = match (r.settings.updates.optimizer, r.settings.updates.penalty) {

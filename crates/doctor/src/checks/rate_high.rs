@@ -20,10 +20,7 @@ const ABOUT: About = About {
             "谷を飛び越え、損失が上がる・振動する・無限大になる。",
         ],
         example: "[optimizer]\nname = \"sgd\"\nlr = 10.0",
-        cure: [
-            "The rate whose short run ended lowest.",
-            "短い学習が最も低く終わった学習率。",
-        ],
+        cure: ["The rate whose short run ended lowest.", "短い学習が最も低く終わった学習率。"],
         source: "DeepDiagnosis, TheDeepChecker (0.1); Smith 2017 (range test); doctor.md D1",
     },
 };
@@ -37,11 +34,14 @@ impl Check for This {
         let u = r.median_update_ratio().unwrap_or(0.0);
         let first = r.losses.first().copied().unwrap_or(f64::NAN);
         let early = &r.losses[..r.losses.len().min(100)];
-        let above = early.iter().filter(|l| **l > first || l.is_nan()).count() as f64 / early.len().max(1) as f64;
+        let above =
+            early.iter().filter(|l| **l > first || l.is_nan()).count() as f64 / early.len().max(1) as f64;
         let trivial = r.trivial_loss();
         let end = r.end()?;
         let worse = r.done > 0 && (!end.train_loss.is_finite() || end.train_loss > 1.2 * trivial);
-        if !(r.not_converged() || r.non_finite.is_some()) || !(u > 0.1 || above > 0.2 || worse || r.non_finite.is_some()) {
+        if !(r.not_converged() || r.non_finite.is_some())
+            || !(u > 0.1 || above > 0.2 || worse || r.non_finite.is_some())
+        {
             return None;
         }
         let now = r.loss_at_rate(1.0)?;
@@ -51,16 +51,42 @@ impl Check for This {
         }
         let evidence = vec![
             Evidence::new(words!("median update over weight", "更新 / 重みの中央値"), u, "1e-4 – 1e-1"),
-            Evidence::new(words!("share of the first 100 steps above the first loss", "最初の損失を上回る割合（最初の 100 ステップ）"), above, "≤ 0.2"),
-            Evidence::new(words!("loss of a short run at this rate", "この学習率での短い学習の損失"), now, format!("{best:.3} (×{factor})")),
+            Evidence::new(
+                words!(
+                    "share of the first 100 steps above the first loss",
+                    "最初の損失を上回る割合（最初の 100 ステップ）"
+                ),
+                above,
+                "≤ 0.2",
+            ),
+            Evidence::new(
+                words!("loss of a short run at this rate", "この学習率での短い学習の損失"),
+                now,
+                format!("{best:.3} (×{factor})"),
+            ),
         ];
         let lr = r.settings.lr();
         Some(
             ABOUT
-                .found(Severity::Disease, belief((u / 0.1).max(above / 0.2).max(if worse { 2.0 } else { 1.0 })).max(if now.is_finite() { 0.7 } else { 0.95 }), words!("the rate {lr} is too high: at {factor} of it a short run ends lower", "学習率 {lr} は高すぎる。{factor} 倍なら短い学習が低く終わる"), evidence)
+                .found(
+                    Severity::Disease,
+                    belief((u / 0.1).max(above / 0.2).max(if worse { 2.0 } else { 1.0 }))
+                        .max(if now.is_finite() { 0.7 } else { 0.95 }),
+                    words!(
+                        "the rate {lr} is too high: at {factor} of it a short run ends lower",
+                        "学習率 {lr} は高すぎる。{factor} 倍なら短い学習が低く終わる"
+                    ),
+                    evidence,
+                )
                 .since(0)
-                .not(words!("the noise of batches alone would not make a lower rate end lower", "バッチの雑音だけなら、低い学習率で低く終わることはない"))
-                .cure(vec![Edit::Scale { key: "optimizer.lr", by: factor }], words!("the rate whose short run ended lowest", "短い学習が最も低く終わった学習率")),
+                .not(words!(
+                    "the noise of batches alone would not make a lower rate end lower",
+                    "バッチの雑音だけなら、低い学習率で低く終わることはない"
+                ))
+                .cure(
+                    vec![Edit::Scale { key: "optimizer.lr", by: factor }],
+                    words!("the rate whose short run ended lowest", "短い学習が最も低く終わった学習率"),
+                ),
         )
     }
 }

@@ -47,16 +47,41 @@ impl Check for This {
         let (factor, best) = r.best_rate().filter(|(f, _)| *f > 1.0)?;
         let evidence = vec![
             Evidence::new(words!("median update over weight", "更新 / 重みの中央値"), u, "1e-4 – 1e-1"),
-            Evidence::new(words!("loss of a short run at this rate", "この学習率での短い学習の損失"), now, format!("{best:.3} (×{factor})")),
-            Evidence::new(words!("drop of the loss at ten times the rate over that at this one", "10 倍での損失の下がり幅 / 今の下がり幅"), drop_ten / drop_now.abs().max(1e-9), "≤ 2"),
+            Evidence::new(
+                words!("loss of a short run at this rate", "この学習率での短い学習の損失"),
+                now,
+                format!("{best:.3} (×{factor})"),
+            ),
+            Evidence::new(
+                words!(
+                    "drop of the loss at ten times the rate over that at this one",
+                    "10 倍での損失の下がり幅 / 今の下がり幅"
+                ),
+                drop_ten / drop_now.abs().max(1e-9),
+                "≤ 2",
+            ),
         ];
         let lr = r.settings.lr();
         Some(
             ABOUT
-                .found(Severity::Disease, belief(1e-3 / u.max(1e-12)), words!("the rate {lr} is too low: at {factor} times it a short run ends lower", "学習率 {lr} は低すぎる。{factor} 倍なら短い学習が低く終わる"), evidence)
+                .found(
+                    Severity::Disease,
+                    belief(1e-3 / u.max(1e-12)),
+                    words!(
+                        "the rate {lr} is too low: at {factor} times it a short run ends lower",
+                        "学習率 {lr} は低すぎる。{factor} 倍なら短い学習が低く終わる"
+                    ),
+                    evidence,
+                )
                 .since(0)
-                .not(words!("a trained network moves little too; this one is not trained", "学習済みでも動きは小さいが、これは未学習である"))
-                .cure(vec![Edit::Scale { key: "optimizer.lr", by: factor }], words!("the rate whose short run ended lowest", "短い学習が最も低く終わった学習率")),
+                .not(words!(
+                    "a trained network moves little too; this one is not trained",
+                    "学習済みでも動きは小さいが、これは未学習である"
+                ))
+                .cure(
+                    vec![Edit::Scale { key: "optimizer.lr", by: factor }],
+                    words!("the rate whose short run ended lowest", "短い学習が最も低く終わった学習率"),
+                ),
         )
     }
 }

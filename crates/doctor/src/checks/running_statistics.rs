@@ -34,7 +34,9 @@ impl Check for This {
     }
 
     fn look(&self, r: &Record) -> Option<Finding> {
-        let (node, norm) = r.layers().find_map(|(n, l)| if let LayerKind::BatchNorm(b) = l { Some((n, b)) } else { None })?;
+        let (node, norm) = r
+            .layers()
+            .find_map(|(n, l)| if let LayerKind::BatchNorm(b) = l { Some((n, b)) } else { None })?;
         let end = r.end()?;
         let ratio = end.train_loss / end.noisy_loss;
         // Where both are tiny their ratio says nothing.
@@ -43,16 +45,49 @@ impl Check for This {
             return None;
         }
         let evidence = vec![
-            Evidence::new(words!("loss in evaluation over training mode, same examples", "同じ例の損失: 評価モード / 学習モード"), ratio, "≤ 1.5"),
-            Evidence::new(words!("momentum of the running statistics", "移動統計の momentum"), norm.momentum, "0.01 – 0.3"),
-            Evidence::new(words!("updates so far × momentum", "これまでの更新 × momentum"), r.done as f64 * norm.momentum, "≥ 3"),
+            Evidence::new(
+                words!(
+                    "loss in evaluation over training mode, same examples",
+                    "同じ例の損失: 評価モード / 学習モード"
+                ),
+                ratio,
+                "≤ 1.5",
+            ),
+            Evidence::new(
+                words!("momentum of the running statistics", "移動統計の momentum"),
+                norm.momentum,
+                "0.01 – 0.3",
+            ),
+            Evidence::new(
+                words!("updates so far × momentum", "これまでの更新 × momentum"),
+                r.done as f64 * norm.momentum,
+                "≥ 3",
+            ),
         ];
         let momentum_bad = !(0.01..=0.3).contains(&norm.momentum);
-        let edits = r.layers().filter(|(_, l)| matches!(l, LayerKind::BatchNorm(_))).map(|(n, _)| Edit::SetLayer { layer: n.name.clone(), key: "momentum", to: Setting::Number(0.1) }).collect();
-        let edits = if momentum_bad { edits } else { vec![Edit::Set { key: "training.batch", to: Setting::Whole(64.max(r.settings.batch as u64)) }] };
-        Some(ABOUT.found(Severity::Disease, belief(ratio / 1.5).max(0.8), words!("in evaluation mode the same examples have {ratio:.1} times the loss", "評価モードでは同じ例の損失が {ratio:.1} 倍になる"), evidence).at(&node.name).cure(
-            edits,
-            words!("the averages follow the data", "移動統計がデータに追いつく"),
-        ))
+        let edits = r
+            .layers()
+            .filter(|(_, l)| matches!(l, LayerKind::BatchNorm(_)))
+            .map(|(n, _)| Edit::SetLayer { layer: n.name.clone(), key: "momentum", to: Setting::Number(0.1) })
+            .collect();
+        let edits = if momentum_bad {
+            edits
+        } else {
+            vec![Edit::Set { key: "training.batch", to: Setting::Whole(64.max(r.settings.batch as u64)) }]
+        };
+        Some(
+            ABOUT
+                .found(
+                    Severity::Disease,
+                    belief(ratio / 1.5).max(0.8),
+                    words!(
+                        "in evaluation mode the same examples have {ratio:.1} times the loss",
+                        "評価モードでは同じ例の損失が {ratio:.1} 倍になる"
+                    ),
+                    evidence,
+                )
+                .at(&node.name)
+                .cure(edits, words!("the averages follow the data", "移動統計がデータに追いつく")),
+        )
     }
 }

@@ -34,7 +34,12 @@ impl Check for This {
     }
 
     fn look(&self, r: &Record) -> Option<Finding> {
-        let worst = |look: &Look| look.units.iter().map(|u| (u.saturated as f64 / u.units as f64, u.layer.clone())).max_by(|a, b| a.0.total_cmp(&b.0));
+        let worst = |look: &Look| {
+            look.units
+                .iter()
+                .map(|u| (u.saturated as f64 / u.units as f64, u.layer.clone()))
+                .max_by(|a, b| a.0.total_cmp(&b.0))
+        };
         let looks: Vec<&Look> = r.looks.iter().filter(|l| !l.units.is_empty()).collect();
         let sick = |look: &&&Look| worst(look).is_some_and(|(share, _)| share > 0.5);
         if !r.not_converged() || 2 * looks.iter().filter(sick).count() < looks.len() {
@@ -43,18 +48,47 @@ impl Check for This {
         let first = looks.iter().find(sick)?;
         let (share, layer) = worst(first)?;
         let evidence = vec![
-            Evidence::new(words!("saturated units of `{layer}`", "`{layer}` の飽和したユニット"), share, "≤ 0.5"),
-            Evidence::new(words!("largest initial weights over He's", "初期値 / He の値の最大"), super::init_ratios(r).map_or(0.0, |x| x.1), "0.3 – 2"),
+            Evidence::new(
+                words!("saturated units of `{layer}`", "`{layer}` の飽和したユニット"),
+                share,
+                "≤ 0.5",
+            ),
+            Evidence::new(
+                words!("largest initial weights over He's", "初期値 / He の値の最大"),
+                super::init_ratios(r).map_or(0.0, |x| x.1),
+                "0.3 – 2",
+            ),
             Evidence::new(words!("largest absolute input", "入力の絶対値の最大"), r.data.max_abs, "≤ 10"),
         ];
-        let edit = if r.data.max_abs > 10.0 { Edit::Set { key: "data.prepare.standardize", to: Setting::Flag(true) } } else { Edit::Set { key: "model.init", to: Setting::Word("xavier".into()) } };
+        let edit = if r.data.max_abs > 10.0 {
+            Edit::Set { key: "data.prepare.standardize", to: Setting::Flag(true) }
+        } else {
+            Edit::Set { key: "model.init", to: Setting::Word("xavier".into()) }
+        };
         Some(
             ABOUT
-                .found(Severity::Disease, belief(share / 0.5), words!("most units of `{layer}` sit where their derivative is nearly zero", "`{layer}` のほとんどのユニットが、導関数がほぼゼロの所にある"), evidence)
+                .found(
+                    Severity::Disease,
+                    belief(share / 0.5),
+                    words!(
+                        "most units of `{layer}` sit where their derivative is nearly zero",
+                        "`{layer}` のほとんどのユニットが、導関数がほぼゼロの所にある"
+                    ),
+                    evidence,
+                )
                 .at(&layer)
                 .since(first.step)
-                .not(words!("a trained network may saturate too; this one is not trained", "学習済みでも飽和はありうるが、これは未学習である"))
-                .cure(vec![edit], words!("smaller sums keep the units in their slope", "和が小さければユニットは傾きのある所にとどまる")),
+                .not(words!(
+                    "a trained network may saturate too; this one is not trained",
+                    "学習済みでも飽和はありうるが、これは未学習である"
+                ))
+                .cure(
+                    vec![edit],
+                    words!(
+                        "smaller sums keep the units in their slope",
+                        "和が小さければユニットは傾きのある所にとどまる"
+                    ),
+                ),
         )
     }
 }

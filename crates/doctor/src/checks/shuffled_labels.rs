@@ -48,20 +48,44 @@ impl Check for This {
             return None;
         }
         let mut evidence = vec![
-            Evidence::new(words!("accuracy of ten nearest neighbours", "10 近傍の正解率"), neighbours, format!("> {limit:.3}")),
-            Evidence::new(words!("test accuracy", "テスト正解率"), test, format!("> {:.3}", chance + 4.0 * error)),
+            Evidence::new(
+                words!("accuracy of ten nearest neighbours", "10 近傍の正解率"),
+                neighbours,
+                format!("> {limit:.3}"),
+            ),
+            Evidence::new(
+                words!("test accuracy", "テスト正解率"),
+                test,
+                format!("> {:.3}", chance + 4.0 * error),
+            ),
         ];
         let mut p = 0.85;
         if let Some((before, after)) = r.tests.memorise {
-            evidence.push(Evidence::new(words!("loss on 16 memorised examples, relative to the start", "16 例を覚えた後の損失（最初との比）"), after / before, "< 0.1"));
+            evidence.push(Evidence::new(
+                words!(
+                    "loss on 16 memorised examples, relative to the start",
+                    "16 例を覚えた後の損失（最初との比）"
+                ),
+                after / before,
+                "< 0.1",
+            ));
             p = if after < 0.1 * before { 0.97 } else { 0.7 };
         }
-        let what = words!("neither neighbours nor the network can tell the labels from the inputs", "近傍からもネットワークからも、入力からラベルが分からない");
+        let what = words!(
+            "neither neighbours nor the network can tell the labels from the inputs",
+            "近傍からもネットワークからも、入力からラベルが分からない"
+        );
         Some(
             ABOUT
                 .found(Severity::Disease, p, what, evidence)
-                .not(words!("a network that cannot learn would not make the neighbours fail as well", "ネットワークの不調なら、近傍法まで失敗しない"))
-                .because(words!("check that inputs and labels are shuffled with the same permutation", "入力とラベルを同じ並べ替えで混ぜているか確かめる")),
+                .not(words!(
+                    "a network that cannot learn would not make the neighbours fail as well",
+                    "ネットワークの不調なら、近傍法まで失敗しない"
+                ))
+                .because(words!(
+                    "check that inputs and labels are shuffled with the same permutation",
+                    "入力とラベルを同じ並べ替えで混ぜているか確かめる"
+                )),
         )
     }
 }

@@ -40,10 +40,28 @@ impl Check for This {
         if batch >= 8 || node.plan.output.rank() > 1 {
             return None;
         }
-        let evidence = vec![Evidence::new(words!("examples of a batch", "バッチの例数"), batch as f64, "≥ 8")];
-        Some(ABOUT.found(Severity::Warning, belief(8.0 / batch as f64), words!("`{0}` normalises over {batch} examples", "`{0}` が {batch} 例だけで正規化している", node.name), evidence).at(&node.name).cure(
-            vec![Edit::Set { key: "training.batch", to: Setting::Whole(32) }],
-            words!("32 examples give a steady mean and spread", "32 例あれば平均と標準偏差が安定する"),
-        ))
+        let evidence =
+            vec![Evidence::new(words!("examples of a batch", "バッチの例数"), batch as f64, "≥ 8")];
+        Some(
+            ABOUT
+                .found(
+                    Severity::Warning,
+                    belief(8.0 / batch as f64),
+                    words!(
+                        "`{0}` normalises over {batch} examples",
+                        "`{0}` が {batch} 例だけで正規化している",
+                        node.name
+                    ),
+                    evidence,
+                )
+                .at(&node.name)
+                .cure(
+                    vec![Edit::Set { key: "training.batch", to: Setting::Whole(32) }],
+                    words!(
+                        "32 examples give a steady mean and spread",
+                        "32 例あれば平均と標準偏差が安定する"
+                    ),
+                ),
+        )
     }
 }

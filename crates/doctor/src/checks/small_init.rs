@@ -49,14 +49,29 @@ impl Check for This {
         let severity = if gaps > 2 || r.learned_nothing() { Severity::Disease } else { Severity::Warning };
         let evidence = vec![
             Evidence::new(words!("initial weights over He's", "初期値 / He の値"), least, "0.3 – 2"),
-            Evidence::new(words!("decades by which the signal shrinks per layer", "1 層ごとに信号が縮む桁数"), fall, "≤ 0.3"),
+            Evidence::new(
+                words!("decades by which the signal shrinks per layer", "1 層ごとに信号が縮む桁数"),
+                fall,
+                "≤ 0.3",
+            ),
             Evidence::new(words!("signal at the output", "出力での信号"), b, "≈ 0.1 – 3"),
         ];
         let init = super::fitting_init(r);
-        let what = words!("the signal shrinks from layer to layer because the initial weights are too small", "初期値が小さすぎて、層ごとに信号が縮む");
-        Some(ABOUT.found(severity, belief(fall / 0.3) * 0.95, what, evidence).at(&first.layers.first()?.layer).cure(
-            vec![Edit::Set { key: "model.init", to: Setting::Word(init.into()) }],
-            words!("weights of this spread keep the signal's size", "この標準偏差の重みは信号の大きさを保つ"),
-        ))
+        let what = words!(
+            "the signal shrinks from layer to layer because the initial weights are too small",
+            "初期値が小さすぎて、層ごとに信号が縮む"
+        );
+        Some(
+            ABOUT
+                .found(severity, belief(fall / 0.3) * 0.95, what, evidence)
+                .at(&first.layers.first()?.layer)
+                .cure(
+                    vec![Edit::Set { key: "model.init", to: Setting::Word(init.into()) }],
+                    words!(
+                        "weights of this spread keep the signal's size",
+                        "この標準偏差の重みは信号の大きさを保つ"
+                    ),
+                ),
+        )
     }
 }

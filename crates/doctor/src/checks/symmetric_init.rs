@@ -41,23 +41,46 @@ impl Check for This {
             let of = |look: &Look| look.layers.iter().find(|l| l.layer == name).map(|l| l.unit_spread);
             r.looks.iter().all(|look| of(look) == Some(0.0))
         };
-        let sick = |(n, init): &&(&NodePlan, Init)| n.plan.output.len() > 1 && constant(init) && same(&n.name);
+        let sick =
+            |(n, init): &&(&NodePlan, Init)| n.plan.output.len() > 1 && constant(init) && same(&n.name);
         let (node, _) = hidden.iter().find(sick)?;
         let layers = hidden.iter().filter(sick).count();
         let units = node.plan.output.len();
-        let mut evidence = vec![Evidence::new(words!("largest difference between two of {units} units", "{units} ユニットのうち二つの差の最大"), 0.0, "> 0")];
+        let mut evidence = vec![Evidence::new(
+            words!("largest difference between two of {units} units", "{units} ユニットのうち二つの差の最大"),
+            0.0,
+            "> 0",
+        )];
         if let Some(layer) = r.looks.last().and_then(|l| l.layers.iter().find(|l| l.layer == node.name)) {
-            evidence.push(Evidence::new(words!("RMS of its weights at the last look", "最後に見た重みの RMS"), layer.weight_rms, "> 0"));
-            evidence.push(Evidence::new(words!("RMS of its gradient", "勾配の RMS"), layer.gradient_rms, "> 0"));
+            evidence.push(Evidence::new(
+                words!("RMS of its weights at the last look", "最後に見た重みの RMS"),
+                layer.weight_rms,
+                "> 0",
+            ));
+            evidence.push(Evidence::new(
+                words!("RMS of its gradient", "勾配の RMS"),
+                layer.gradient_rms,
+                "> 0",
+            ));
         }
         let init = super::fitting_init(r);
-        let what = words!("all {units} units of `{0}` are one and the same, and stay so ({layers} layer(s))", "`{0}` の {units} ユニットがすべて同じで、同じままである（{layers} 層）", node.name);
+        let what = words!(
+            "all {units} units of `{0}` are one and the same, and stay so ({layers} layer(s))",
+            "`{0}` の {units} ユニットがすべて同じで、同じままである（{layers} 層）",
+            node.name
+        );
         Some(
             ABOUT
                 .found(Severity::Disease, 0.99, what, evidence)
                 .at(&node.name)
-                .not(words!("vanishing gradients would leave the units different", "勾配消失ならユニットは互いに違うままである"))
-                .cure(vec![Edit::Set { key: "model.init", to: Setting::Word(init.into()) }], words!("random weights tell the units apart", "乱数の重みがユニットを区別する")),
+                .not(words!(
+                    "vanishing gradients would leave the units different",
+                    "勾配消失ならユニットは互いに違うままである"
+                ))
+                .cure(
+                    vec![Edit::Set { key: "model.init", to: Setting::Word(init.into()) }],
+                    words!("random weights tell the units apart", "乱数の重みがユニットを区別する"),
+                ),
         )
     }
 }

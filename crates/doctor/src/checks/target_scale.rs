@@ -46,10 +46,29 @@ impl Check for This {
             Evidence::new(words!("mean of the targets", "目標値の平均"), r.data.target_mean, "−3 … 3"),
             Evidence::new(words!("spread of the targets", "目標値の標準偏差"), std, "≤ 3"),
         ];
-        let severity = if r.points.is_empty() || r.not_converged() || r.non_finite.is_some() { Severity::Disease } else { Severity::Warning };
-        Some(ABOUT.found(severity, belief(beyond), words!("the targets are far from the scale of an untrained output", "目標値が、学習前の出力の大きさからかけ離れている"), evidence).cure(
-            vec![Edit::Set { key: "data.prepare.standardize_targets", to: Setting::Flag(true) }],
-            words!("targets of mean 0 and spread 1 suit the initial weights", "平均 0・標準偏差 1 の目標値は初期値に合う"),
-        ))
+        let severity = if r.points.is_empty() || r.not_converged() || r.non_finite.is_some() {
+            Severity::Disease
+        } else {
+            Severity::Warning
+        };
+        Some(
+            ABOUT
+                .found(
+                    severity,
+                    belief(beyond),
+                    words!(
+                        "the targets are far from the scale of an untrained output",
+                        "目標値が、学習前の出力の大きさからかけ離れている"
+                    ),
+                    evidence,
+                )
+                .cure(
+                    vec![Edit::Set { key: "data.prepare.standardize_targets", to: Setting::Flag(true) }],
+                    words!(
+                        "targets of mean 0 and spread 1 suit the initial weights",
+                        "平均 0・標準偏差 1 の目標値は初期値に合う"
+                    ),
+                ),
+        )
     }
 }

@@ -41,24 +41,56 @@ impl Check for This {
             let deltas: Vec<f64> = look.layers.iter().map(|l| l.delta_rms.log10()).collect();
             // Exact zeros are dead or symmetric units, another disease.
             let finite = deltas.len() > 1 && deltas.iter().all(|d| d.is_finite());
-            finite.then(|| (slope(&deltas), deltas.iter().copied().fold(f64::MIN, f64::max) - deltas.iter().copied().fold(f64::MAX, f64::min)))
+            finite.then(|| {
+                (
+                    slope(&deltas),
+                    deltas.iter().copied().fold(f64::MIN, f64::max)
+                        - deltas.iter().copied().fold(f64::MAX, f64::min),
+                )
+            })
         };
         let ratio = |look: &Look| match (look.layers.first(), look.layers.last()) {
-            (Some(a), Some(b)) if look.layers.len() > 1 && a.gradient_rms > 0.0 => a.gradient_rms / b.gradient_rms,
+            (Some(a), Some(b)) if look.layers.len() > 1 && a.gradient_rms > 0.0 => {
+                a.gradient_rms / b.gradient_rms
+            }
             _ => 1.0,
         };
-        let sick = |look: &Look| fall(look).is_some_and(|(s, range)| s > 0.3 && (range > 3.0 || ratio(look) < 1e-3));
+        let sick =
+            |look: &Look| fall(look).is_some_and(|(s, range)| s > 0.3 && (range > 3.0 || ratio(look) < 1e-3));
         let first = r.mostly(sick)?;
         let (s, range) = r.looks.iter().rfind(|l| sick(l)).and_then(fall)?;
         let layer = first.layers.first()?;
         let evidence = vec![
-            Evidence::new(words!("decades that the gradient shrinks per layer", "1 層ごとに勾配が縮む桁数"), s, "≤ 0.3"),
+            Evidence::new(
+                words!("decades that the gradient shrinks per layer", "1 層ごとに勾配が縮む桁数"),
+                s,
+                "≤ 0.3",
+            ),
             Evidence::new(words!("decades in all", "全体の桁数"), range, "≤ 3"),
-            Evidence::new(words!("weight gradient of `{0}` over the last layer's", "`{0}` の重みの勾配 / 最終層", layer.layer), ratio(first), "≥ 0.001"),
-            Evidence::new(words!("update over weight in `{0}`", "`{0}` の更新 / 重み", layer.layer), layer.update_ratio(), "1e-4 – 1e-1"),
+            Evidence::new(
+                words!(
+                    "weight gradient of `{0}` over the last layer's",
+                    "`{0}` の重みの勾配 / 最終層",
+                    layer.layer
+                ),
+                ratio(first),
+                "≥ 0.001",
+            ),
+            Evidence::new(
+                words!("update over weight in `{0}`", "`{0}` の更新 / 重み", layer.layer),
+                layer.update_ratio(),
+                "1e-4 – 1e-1",
+            ),
         ];
-        let squashing = r.hidden_activations().iter().any(|(_, a)| matches!(a, Activation::Sigmoid(_) | Activation::Tanh));
-        let edit = if squashing { Edit::Activations { to: "relu", init: "he" } } else { Edit::Set { key: "model.init", to: Setting::Word("he".into()) } };
+        let squashing = r
+            .hidden_activations()
+            .iter()
+            .any(|(_, a)| matches!(a, Activation::Sigmoid(_) | Activation::Tanh));
+        let edit = if squashing {
+            Edit::Activations { to: "relu", init: "he" }
+        } else {
+            Edit::Set { key: "model.init", to: Setting::Word("he".into()) }
+        };
         let mut found = ABOUT
             .found(Severity::Disease, belief((s / 0.3).max(range / 3.0)), words!("on its way back to `{0}` the gradient shrinks by {range:.1} decades", "`{0}` に戻るまでに勾配が {range:.1} 桁縮む", layer.layer), evidence)
             .at(&layer.layer)
@@ -67,7 +99,10 @@ impl Check for This {
             .not(words!("dead units would give gradients of exactly zero", "死んだユニットなら勾配はちょうど 0 になる"))
             .cure(vec![edit], words!("ReLU's derivative is 1 where it is active, and He's weights make up for the inactive half", "ReLU の導関数は活性な所で 1 であり、He の重みが不活性な半分を補う"));
         if r.settings.adaptive() {
-            found = found.not(words!("the optimiser rescales gradients, so updates may look normal", "最適化手法が勾配を割り直すため、更新の大きさは正常に見えることがある"));
+            found = found.not(words!(
+                "the optimiser rescales gradients, so updates may look normal",
+                "最適化手法が勾配を割り直すため、更新の大きさは正常に見えることがある"
+            ));
         }
         Some(found)
     }
