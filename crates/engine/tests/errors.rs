@@ -4,7 +4,7 @@
 mod common;
 
 use common::{mlp, residual};
-use kobai_engine::layers::{Activation, Add, BatchNorm, Dropout, Linear};
+use kobai_engine::layers::{Activation, Add, BatchNorm, Conv2d, Dropout, Linear, MaxPool2d};
 use kobai_engine::optim::{MomentsError, Optimizer, Updater, Updates};
 use kobai_engine::{Explain, Graph, Lang, Loss, Plan, PlanErrors, PlanOptions};
 use kobai_kernels::Isa;
@@ -95,6 +95,50 @@ fn mistakes() -> Vec<(&'static str, PlanErrors)> {
             broken(&[1, 2, 5], |g| {
                 let x = g.activation("act", g.input(), Activation::Relu);
                 g.output(x, Loss::MeanSquaredError);
+            }),
+        ),
+        (
+            "too many images to join",
+            broken(&[3, 8, 8], |g| {
+                let x = g.concat("join", &[g.input(); 9]);
+                finish(g, x);
+            }),
+        ),
+        (
+            "empty",
+            broken(&[3, 0, 8], |g| {
+                let x = g.conv2d("conv1", g.input(), Conv2d::new(4, 3));
+                finish(g, x);
+            }),
+        ),
+        (
+            "joint",
+            broken(&[3, 8, 8], |g| {
+                let a = g.conv2d("a", g.input(), Conv2d::new(4, 3));
+                let b = g.conv2d("b", g.input(), Conv2d::new(4, 5));
+                let x = g.concat("join", &[a, b]);
+                finish(g, x);
+            }),
+        ),
+        (
+            "window",
+            broken(&[3, 4, 4], |g| {
+                let x = g.conv2d("conv1", g.input(), Conv2d::new(4, 7).padding(1));
+                finish(g, x);
+            }),
+        ),
+        (
+            "padding",
+            broken(&[3, 8, 8], |g| {
+                let x = g.max_pool("pool1", g.input(), MaxPool2d::new(2, 2).padding(2));
+                finish(g, x);
+            }),
+        ),
+        (
+            "groups",
+            broken(&[3, 8, 8], |g| {
+                let x = g.conv2d("conv1", g.input(), Conv2d::new(4, 3).groups(2));
+                finish(g, x);
             }),
         ),
         ("batch", {

@@ -104,6 +104,15 @@ impl Golden {
         &self.tensor(name).shape
     }
 
+    /// Whether a tensor holds integers.
+    ///
+    /// # Panics
+    /// If there is no such tensor.
+    #[must_use]
+    pub fn is_integer(&self, name: &str) -> bool {
+        matches!(self.tensor(name).values, Values::I64(_))
+    }
+
     /// The values of a floating-point tensor in row-major order.
     ///
     /// # Panics
