@@ -17,6 +17,12 @@ pub struct Text {
 }
 
 impl Text {
+    /// The same word in both languages, such as an identifier.
+    #[must_use]
+    pub fn plain(word: &str) -> Text {
+        Text { en: word.into(), ja: word.into() }
+    }
+
     /// The text of one language.
     #[must_use]
     pub fn get(&self, lang: Lang) -> &str {

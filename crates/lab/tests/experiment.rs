@@ -1,5 +1,6 @@
 //! Experiment files: what is embedded is sound, and every mistake has one clear message.
 
+use kobai_engine::optim::Penalty;
 use kobai_engine::{Explain, Lang, PlanOptions};
 use kobai_lab::experiment::{Changes, Experiment, ExperimentError, published};
 use std::fmt::Write;
@@ -93,6 +94,31 @@ fn the_sound_file_is_sound() {
     load(SOUND).unwrap();
 }
 
+/// Titles, labels and rows are for others to read; one network to try needs none.
+#[test]
+fn a_bare_file_is_one_network() {
+    let bare = r#"
+        schema = "kobai.experiment/1"
+        id = "bare"
+        [data]
+        set = "digits"
+        [model]
+        layers = [{ linear = 20 }, "relu", { linear = "outputs" }]
+        [training]
+        steps = 10
+        batch = 20
+        [optimizer]
+        name = "sgd"
+        lr = 0.1
+        l2 = 0
+    "#;
+    let experiment = Experiment::from_toml("bare.toml", bare, &changes()).unwrap();
+    assert_eq!((experiment.title.en.as_str(), experiment.rows.len()), ("bare", 1));
+    assert_eq!((experiment.rows[0].id.as_str(), experiment.rows[0].label.ja.as_str()), ("main", "main"));
+    assert_eq!(experiment.rows[0].training.updates.penalty, Penalty::None);
+    experiment.plans("bare.toml", [64].into(), 10, PlanOptions::batch(20)).unwrap();
+}
+
 #[test]
 fn mistakes_have_one_clear_message() {
     let cases: &[(&str, &str, &str)] = &[
@@ -107,7 +133,7 @@ fn mistakes_have_one_clear_message() {
         ("missing key", "lr = 0.01", ""),
         ("another kind", "steps = 10", "steps = \"ten\""),
         ("outside its range", "lr = 0.01", "lr = -1"),
-        ("no rows", "[[rows]]\nid = \"only\"\nlabel = { en = \"only\", ja = \"これだけ\" }\n", ""),
+        ("unknown list", "[[rows]]", "[[row]]"),
         ("missing translation", "ja = \"学習する\"", ""),
         ("not TOML", "batch = 20", "batch = = 20"),
         ("a shape that does not fit", "{ linear = \"outputs\" }", "{ linear = \"outputs\", in = 21 }"),

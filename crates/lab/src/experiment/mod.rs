@@ -2,8 +2,10 @@
 //!
 //! A file has the settings that all rows share (`[data]`, `[model]`,
 //! `[training]`, `[optimizer]`), the rows, each with the dotted keys that it
-//! sets differently, and the claims that the rows decide. Unknown keys are
-//! errors with the nearest known key as hint.
+//! sets differently, and the claims that the rows decide. Only `schema`, `id`,
+//! the data set, the layers and the optimiser must be there: a file without rows
+//! is one network, the row `main`. Unknown keys are errors with the nearest known
+//! key as hint.
 
 mod error;
 mod model;
@@ -160,10 +162,11 @@ impl Experiment {
         let schema = file.must_string("schema")?;
         file.choice("schema", schema, &[("kobai.experiment/1", ())])?;
         let data = file.must_table("data")?;
+        let id = file.must_string("id")?.to_string();
         let mut experiment = Experiment {
-            id: file.must_string("id")?.into(),
-            title: file.must_text("title")?,
-            summary: file.must_text("summary")?,
+            title: file.text("title")?.unwrap_or_else(|| Text::plain(&id)),
+            id,
+            summary: file.text("summary")?.unwrap_or_default(),
             section: file.text("section")?.unwrap_or_default(),
             seeds: file.count("seeds")?.unwrap_or(8) as u32,
             data: data.must_string("set")?.into(),
@@ -186,7 +189,9 @@ impl Experiment {
             experiment.rows.push(RowSpec::read(row, &table, source, changes)?);
         }
         if experiment.rows.is_empty() {
-            return file.missing("rows");
+            // One network needs no list of rows.
+            let only = Table::from_iter([("id".to_string(), Value::String("main".into()))]);
+            experiment.rows.push(RowSpec::read(Reader::new(&only, "rows", source), &table, source, changes)?);
         }
         file.finish()?;
         Ok(experiment)
@@ -226,7 +231,8 @@ const SHARED: [&str; 3] = ["model", "training", "optimizer"];
 
 impl RowSpec {
     fn read(row: Reader<'_>, shared: &Table, source: &Source, changes: &Changes) -> Read<RowSpec> {
-        let (id, label) = (row.must_string("id")?.to_string(), row.must_text("label")?);
+        let id = row.must_string("id")?.to_string();
+        let label = row.text("label")?.unwrap_or_else(|| Text::plain(&id));
         let references = (row.string("reference")?, row.string("reference_as_published")?);
         let reference = if changes.as_published { references.1.or(references.0) } else { references.0 };
         let mut own: Table =

@@ -168,7 +168,9 @@ fn updates(at: Reader<'_>) -> Read<Updates> {
         }
         other => at.choice("name", other, &NAMES.map(|n| (n, Optimizer::Sgd { lr })))?,
     };
-    let penalty = match (at.float("l1")?, at.float("l2")?) {
+    // A coefficient of 0 is no penalty: `--set optimizer.l2=0` switches it off.
+    let coefficient = |key| Ok(at.float(key)?.filter(|x| *x != 0.0));
+    let penalty = match (coefficient("l1")?, coefficient("l2")?) {
         (Some(l1), None) => Penalty::L1(positive(&at, "l1", l1)?),
         (None, Some(l2)) => Penalty::L2(positive(&at, "l2", l2)?),
         (None, None) => Penalty::None,
