@@ -139,6 +139,7 @@ impl<T: Real> Alone<T> {
             rng: Rng::new(0),
             step: self.step,
             node: self.node,
+            probe: None,
         };
         self.layer.forward(
             &cx,
@@ -178,6 +179,7 @@ impl<T: Real> Alone<T> {
             rng: Rng::new(0),
             step: self.step,
             node: self.node,
+            probe: None,
         };
         let inputs: Vec<&[T]> =
             if self.plan.reads_input { self.inputs.iter().map(Vec::as_slice).collect() } else { Vec::new() };

@@ -3,7 +3,7 @@
 use crate::arena::{Arena, Pieces, place};
 use crate::layer::{Backward, Cx, Forward, Layer, Mode};
 use crate::loss::{Score, Targets};
-use crate::observe::{Event, Observer};
+use crate::observe::{Event, Observer, Part, Probe};
 use crate::optim::Updater;
 use crate::plan::{BackwardStep, ForwardStep, LossStep, NodePlan, Plan, Program, SlotId, Step};
 use crate::rng::{Rng, Stream};
@@ -162,6 +162,7 @@ impl<T: Real> Executor<T> {
     ) -> Score {
         let score = self.forward_backward(n, targets, watch);
         updater.update(self.plan.options.isa, &mut self.params, &mut self.grads);
+        ended(watch.probe(), Part::Update);
         if watch.wants(self.step).updated {
             for node in self.plan.nodes.iter().filter(|n| !n.params.is_empty()) {
                 watch.event(&Event::Updated {
@@ -192,8 +193,19 @@ impl<T: Real> Executor<T> {
 
     /// The score of the `n` examples in [`Executor::eval_input`].
     pub fn evaluate(&mut self, n: usize, targets: Targets<'_, T>) -> Score {
+        self.evaluate_watched(n, targets, &mut crate::observe::Unobserved)
+    }
+
+    /// [`Executor::evaluate`] with an observer that may time it; events are those
+    /// of training alone.
+    pub fn evaluate_watched(
+        &mut self,
+        n: usize,
+        targets: Targets<'_, T>,
+        watch: &mut dyn Observer<T>,
+    ) -> Score {
         let plan = Arc::clone(&self.plan);
-        self.run(&plan, &plan.eval, Mode::Eval, n, targets, &mut crate::observe::Unobserved)
+        self.run(&plan, &plan.eval, Mode::Eval, n, targets, watch)
     }
 
     /// The outputs of the `n` examples of the last evaluation.
@@ -223,7 +235,8 @@ impl<T: Real> Executor<T> {
             match step {
                 Step::Forward(s) => {
                     let node = &plan.nodes[s.node];
-                    self.forward(plan, program, s, mode, n);
+                    self.forward(plan, program, s, (mode, n), watch.probe());
+                    ended(watch.probe(), Part::Forward(s.node));
                     if wants.forward && mode == Mode::Train {
                         let (start, len) = place(program, s.output, n);
                         let output = &self.arena.elements()[start..start + len];
@@ -232,6 +245,7 @@ impl<T: Real> Executor<T> {
                 }
                 Step::Loss(s) => {
                     let this = self.loss(plan, program, s, n, targets);
+                    ended(watch.probe(), Part::Loss);
                     match s.weight {
                         None => score = this,
                         Some(weight) => score.loss_sum += weight * this.loss_sum,
@@ -239,7 +253,8 @@ impl<T: Real> Executor<T> {
                 }
                 Step::Backward(s) => {
                     let node = &plan.nodes[s.node];
-                    self.backward(plan, program, s, n);
+                    self.backward(plan, program, s, n, watch.probe());
+                    ended(watch.probe(), Part::Backward(s.node));
                     if wants.backward && !node.params.is_empty() {
                         let (start, len) = place(program, s.grad_output, n);
                         watch.event(&Event::Backward {
@@ -256,19 +271,27 @@ impl<T: Real> Executor<T> {
                     let mut pieces = Pieces::new(self.arena.elements(), program, n, &[*from, *to]);
                     let to = pieces.take(Some(*to));
                     elementwise::add_assign(plan.options.isa, to, pieces.get(Some(*from)));
+                    ended(watch.probe(), Part::Accumulate(program.slots[from.0].node));
                 }
             }
         }
         score
     }
 
-    fn forward(&mut self, plan: &Plan, program: &Program, s: &ForwardStep, mode: Mode, n: usize) {
+    fn forward(
+        &mut self,
+        plan: &Plan,
+        program: &Program,
+        s: &ForwardStep,
+        (mode, n): (Mode, usize),
+        probe: Option<&dyn Probe>,
+    ) {
         let node = &plan.nodes[s.node];
         let Some(layer) = &node.layer else { return };
         if s.copy_first {
             self.copy(program, s.inputs[0], s.output, n);
         }
-        let cx = context(&self.pool, self.rng, self.step, plan, node, mode, n);
+        let cx = Cx { mode, probe, ..context(&self.pool, self.rng, self.step, plan, node, n) };
         let ids = s.inputs.iter().copied().chain([s.output]).chain(s.saved).chain(s.scratch);
         let mut pieces = Pieces::collect(self.arena.elements(), program, n, ids);
         let output = pieces.take(Some(s.output));
@@ -317,7 +340,14 @@ impl<T: Real> Executor<T> {
         score
     }
 
-    fn backward(&mut self, plan: &Plan, program: &Program, s: &BackwardStep, n: usize) {
+    fn backward(
+        &mut self,
+        plan: &Plan,
+        program: &Program,
+        s: &BackwardStep,
+        n: usize,
+        probe: Option<&dyn Probe>,
+    ) {
         let node = &plan.nodes[s.node];
         let Some(layer) = &node.layer else { return };
         if s.copy_first
@@ -325,7 +355,7 @@ impl<T: Real> Executor<T> {
         {
             self.copy(program, s.grad_output, to, n);
         }
-        let cx = context(&self.pool, self.rng, self.step, plan, node, Mode::Train, n);
+        let cx = Cx { probe, ..context(&self.pool, self.rng, self.step, plan, node, n) };
         let ids = s.inputs.iter().copied().chain(s.output).chain([s.grad_output]);
         let ids = ids.chain(s.grad_inputs.iter().flatten().copied()).chain(s.saved).chain(s.scratch);
         let mut pieces = Pieces::collect(self.arena.elements(), program, n, ids);
@@ -360,17 +390,9 @@ impl<T: Real> Executor<T> {
     }
 }
 
-fn context<'a>(
-    pool: &'a Pool,
-    rng: Rng,
-    step: u64,
-    plan: &Plan,
-    node: &'a NodePlan,
-    mode: Mode,
-    n: usize,
-) -> Cx<'a> {
+fn context<'a>(pool: &'a Pool, rng: Rng, step: u64, plan: &Plan, node: &'a NodePlan, n: usize) -> Cx<'a> {
     Cx {
-        mode,
+        mode: Mode::Train,
         n,
         shapes: &node.input_shapes,
         isa: plan.options.isa,
@@ -378,6 +400,13 @@ fn context<'a>(
         rng,
         step,
         node: node.index as u32,
+        probe: None,
+    }
+}
+
+fn ended(probe: Option<&dyn Probe>, part: Part) {
+    if let Some(probe) = probe {
+        probe.ended(part);
     }
 }
 

@@ -82,6 +82,11 @@ impl Graph {
         &self.nodes
     }
 
+    /// The layers of all nodes, to be changed.
+    pub fn layers_mut(&mut self) -> impl Iterator<Item = &mut LayerKind> {
+        self.nodes.iter_mut().filter_map(|node| node.layer.as_mut())
+    }
+
     /// The node whose value is the network's output, and the loss on it.
     #[must_use]
     pub fn head(&self) -> (NodeId, Loss) {

@@ -16,6 +16,7 @@ use crate::layers::{
     Activation, AdaptiveAvgPool2d, Add, AvgPool2d, BatchNorm, Concat, Conv2d, Dropout, Flatten, Linear,
     LocalResponseNorm, MaxPool2d,
 };
+use crate::observe::{Part, Probe};
 use crate::rng::{Draw, Rng, Stream};
 use kobai_kernels::{Isa, Pool, Real};
 
@@ -210,6 +211,8 @@ pub struct Cx<'a> {
     pub step: u64,
     /// Index of the node, which keys its random numbers.
     pub node: u32,
+    /// Who times the parts of the step.
+    pub probe: Option<&'a dyn Probe>,
 }
 
 impl Cx<'_> {
@@ -217,6 +220,13 @@ impl Cx<'_> {
     #[must_use]
     pub fn draw(&self, stream: Stream) -> Draw {
         self.rng.draw(stream, self.step, self.node)
+    }
+
+    /// Says that the gradients of the params are there.
+    pub fn params_done(&self) {
+        if let Some(probe) = self.probe {
+            probe.ended(Part::ParamGradient(self.node as usize));
+        }
     }
 }
 

@@ -35,7 +35,7 @@ pub use error::{PlanError, PlanErrors, Problem};
 pub use exec::{Executor, MAX_INPUTS};
 pub use graph::{Graph, Node, NodeId};
 pub use loss::{Loss, Score, Targets};
-pub use observe::{Event, Observer, Unobserved, Wants};
+pub use observe::{Event, Observer, Part, Probe, Unobserved, Wants};
 pub use plan::{NodePlan, Plan, PlanOptions};
 pub use rng::{Draw, Rng, Stream};
 pub use shape::Shape;

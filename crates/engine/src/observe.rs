@@ -70,8 +70,37 @@ pub enum Event<'a, T> {
     },
 }
 
+/// A part of a step, for those who time it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Part {
+    /// A node forward.
+    Forward(usize),
+    /// The first half of a node backward: its params' gradients.
+    ParamGradient(usize),
+    /// A node backward, or its second half: its inputs' gradients.
+    Backward(usize),
+    /// A loss and its gradient.
+    Loss,
+    /// The sum of gradients of a value with several readers.
+    Accumulate(usize),
+    /// The change of all params.
+    Update,
+}
+
+/// Is told when each part of a step has ended. It holds the clock, which the
+/// engine has not.
+pub trait Probe: std::fmt::Debug {
+    /// A part has ended; the next one begins.
+    fn ended(&self, part: Part);
+}
+
 /// Something that looks at a run.
 pub trait Observer<T> {
+    /// Who times the parts of the steps, if anybody.
+    fn probe(&self) -> Option<&dyn Probe> {
+        None
+    }
+
     /// What it wants to see of this step.
     fn wants(&self, step: u64) -> Wants;
     /// Called for each event that it wants, and for the end of every step.

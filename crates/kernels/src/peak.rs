@@ -1,6 +1,7 @@
 //! What this processor can do at most: the yardstick of the benchmarks.
 
-use crate::Isa;
+use crate::simd::{Arith, Kernel, dispatch};
+use crate::{Isa, Pool};
 use std::hint::black_box;
 
 /// Runs `rounds` rounds of independent fused multiply-adds on registers and
@@ -77,10 +78,46 @@ fn avx2(rounds: u64) -> f32 {
     total
 }
 
+struct Triad<'a>(&'a mut [f32], &'a [f32], &'a [f32], f32);
+
+impl Kernel for Triad<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<A: Arith>(self) {
+        for ((a, b), c) in self.0.iter_mut().zip(self.1).zip(self.2) {
+            *a = A::fma(self.3, *c, *b);
+        }
+    }
+}
+
+/// a = b + s·c: what memory can do at most (McCalpin's STREAM triad). The caller
+/// holds the clock and chooses arrays larger than the caches.
+///
+/// # Panics
+/// If lengths differ.
+pub fn triad(isa: Isa, pool: &Pool, a: &mut [f32], b: &[f32], c: &[f32], s: f32) {
+    assert!(a.len() == b.len() && a.len() == c.len(), "arrays of different lengths");
+    const TASK: usize = 1 << 16;
+    pool.chunks_mut(a, TASK, |i, a| {
+        let at = i * TASK..i * TASK + a.len();
+        dispatch(isa, Triad(a, &b[at.clone()], &c[at], s));
+    });
+}
+
 #[cfg(test)]
 mod tests {
-    use super::fma_loop;
-    use crate::Isa;
+    use super::{fma_loop, triad};
+    use crate::{Isa, Pool};
+
+    #[test]
+    fn triad_reaches_every_element() {
+        let b: Vec<f32> = (0..100_000).map(|i| i as f32).collect();
+        for isa in Isa::available() {
+            let mut a = vec![f32::NAN; b.len()];
+            triad(isa, &Pool::new(2), &mut a, &b, &b, 2.0);
+            assert!(a.iter().zip(&b).all(|(a, b)| *a == 3.0 * b), "{isa}");
+        }
+    }
 
     #[test]
     fn counts_and_converges() {

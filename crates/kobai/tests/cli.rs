@@ -70,7 +70,7 @@ fn mistakes_in_the_command() {
         &["lab", "run", "vanishing-gradient", "--data", "minst"],
         &["data", "show", "digit"],
         &["data", "get", "mnist", "--offline", "--data-dir", "/nonexistent/data"],
-        &["bench", "W9"],
+        &["bench", "W99"],
         &["completions", "tcsh"],
     ];
     let text: String = cases.iter().map(|case| both(case) + "\n").collect();
@@ -247,6 +247,36 @@ fn bench_prints_one_line() {
         }
         assert!(line["isa"].is_string() && line.get("peak_rss_mb").is_some());
     }
+}
+
+#[test]
+fn bench_of_layers() {
+    let layers = ["bench", "--layers", "w3", "--batch", "4", "--steps", "2"];
+    for mode in ["train", "infer"] {
+        let output = kobai(&[&layers[..], &["--mode", mode, "--json"]].concat());
+        assert_eq!(code(&output), 0, "{}", String::from_utf8_lossy(&output.stderr));
+        let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(document["schema"], "kobai.bench-layers/1");
+        let passes = document["profile"]["passes"].as_array().unwrap();
+        let of = |pass: &str| passes.iter().filter(|p| p["pass"] == pass && p["layer"] == "fc1").count();
+        let train = usize::from(mode == "train");
+        assert_eq!((of("forward"), of("weight-grad"), of("input-grad")), (1, train, train));
+        // The parts are the step, but for what happens between them.
+        let sum: f64 = passes.iter().map(|p| p["ms"].as_f64().unwrap()).sum();
+        assert!(sum > 0.0 && document["profile"]["ms"].as_f64().unwrap() > 0.0);
+    }
+    let output = kobai(&[&layers[..], &["--lang", "ja"]].concat());
+    assert_eq!(code(&output), 0);
+    assert!(String::from_utf8_lossy(&output.stdout).contains("限界比"));
+}
+
+#[test]
+fn bench_of_losses() {
+    let output = kobai(&["bench", "W3", "--batch", "4", "--losses", "3", "--json"]);
+    assert_eq!(code(&output), 0);
+    let line: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let losses: Vec<f64> = line["losses"].as_array().unwrap().iter().map(|l| l.as_f64().unwrap()).collect();
+    assert!(losses.len() == 3 && losses[2] < losses[0], "{losses:?}");
 }
 
 #[test]

@@ -207,6 +207,7 @@ impl Layer for Conv2d {
             let pixels = cx.n * conv.out_height() * conv.out_width();
             reduce::column_sums(cx.isa, pixels, self.out_channels, g, grad_bias);
         }
+        cx.params_done();
         let weight = &io.params[..conv.weight_len()];
         let scratch = std::mem::take(&mut io.scratch);
         if let Some(grad_x) = io.grad_input(0) {

@@ -120,6 +120,7 @@ impl Layer for Linear {
         if self.bias {
             reduce::column_sums(cx.isa, cx.n, outs, io.grad_output, grad_bias);
         }
+        cx.params_done();
         let weight = Mat::new(&io.params[..outs * ins], outs, ins);
         if let Some(grad_x) = io.grad_input(0) {
             gemm(cx.isa, cx.pool, g, weight, Start::Zero, grad_x);

@@ -294,19 +294,46 @@ fn data(lang: Lang) -> Command {
 
 fn bench(lang: Lang) -> Command {
     let t = |en: &'static str, ja: &'static str| lang.pick(en, ja);
-    base("bench", t("time one training workload", "学習の速さを測る"), lang)
-        .arg(
-            Arg::new("workload")
-                .help_heading(t("Arguments", "引数"))
-                .required(true)
-                .value_name("W1|W2")
-                .help(t(
-                    "W1: MLP 784-40-20-10; W2: MLP 784-[100]x6-10; batch 100, SGD",
-                    "W1: MLP 784-40-20-10、W2: MLP 784-[100]x6-10、バッチ 100、SGD",
-                )),
-        )
-        .arg(number("threads", t("threads (1 by default)", "スレッド数（既定は 1）")))
-        .arg(number("steps", t("timed steps (2000 by default)", "測るステップ数（既定は 2000）")))
-        .arg(isa(lang))
-        .arg(json(lang))
+    base(
+        "bench",
+        t("time a network's steps, or each of its layers", "学習や推論の速さを、全体または層ごとに測る"),
+        lang,
+    )
+    .arg(
+        Arg::new("workload")
+            .help_heading(t("Arguments", "引数"))
+            .required_unless_present("layers")
+            .value_name("W1..W10|NETWORK")
+            .help(t(
+                "a workload of the yardstick (W1 to W10, W2bn) or a network of `kobai zoo list`",
+                "決まった負荷（W1～W10、W2bn）または `kobai zoo list` のネットワーク",
+            )),
+    )
+    .arg(Arg::new("layers").long("layers").value_name("NETWORK").conflicts_with("workload").help(t(
+        "time of each layer and pass beside its own limit; a workload or a network",
+        "層とパスごとの時間とその限界に対する割合。負荷またはネットワークの名前",
+    )))
+    .arg(
+        Arg::new("mode")
+            .long("mode")
+            .value_name("train|infer")
+            .value_parser(PossibleValuesParser::new(["train", "infer"]))
+            .hide_possible_values(true)
+            .help(t("what is timed (train by default)", "測るもの（既定は train）")),
+    )
+    .arg(number(
+        "batch",
+        t("examples per step (the workload's by default)", "1 ステップの例数（既定は負荷ごと）"),
+    ))
+    .arg(number("threads", t("threads (1 by default)", "スレッド数（既定は 1）")))
+    .arg(number("steps", t("timed steps (the workload's by default)", "測るステップ数（既定は負荷ごと）")))
+    .arg(number(
+        "losses",
+        t(
+            "instead of timing, the losses of N steps from values that a formula gives",
+            "測る代わりに、式で決めた値から始めた N ステップの損失を表示",
+        ),
+    ))
+    .arg(isa(lang))
+    .arg(json(lang))
 }
