@@ -391,5 +391,4 @@ pub fn batch_norm_backward<T: Real>(
 }
 
 #[cfg(test)]
-#[path = "norm_tests.rs"]
 mod tests;
