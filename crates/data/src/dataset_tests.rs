@@ -164,3 +164,25 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn shuffled_pixels_are_the_same_pixels_in_one_order() {
+    let pictures =
+        crate::Synthetic { n_train: 3, n_test: 1, ..crate::Synthetic::new(crate::synthetic::Kind::Shapes) };
+    let set = pictures.make(0).unwrap().train;
+    let other = set.with_shuffled_pixels(0);
+    assert_eq!((other.len(), other.shape(), other.targets()), (3, set.shape(), set.targets()));
+    let (Inputs::U8 { data: a, .. }, Inputs::U8 { data: b, .. }) = (set.inputs(), other.inputs()) else {
+        panic!("bytes")
+    };
+    // A place goes to the same other place in every picture, with all its channels.
+    let column = |data: &[u8], place: usize| -> Vec<u8> {
+        data.chunks_exact(3072).flat_map(|p| p[3 * place..][..3].to_vec()).collect()
+    };
+    let mut before: Vec<_> = (0..1024).map(|i| column(a, i)).collect();
+    let mut after: Vec<_> = (0..1024).map(|i| column(b, i)).collect();
+    assert_ne!(before, after);
+    before.sort();
+    after.sort();
+    assert_eq!(before, after);
+}

@@ -5,8 +5,8 @@
 //! what it is used to; `tests/images` holds Pillow's results. Decoders of JPEG
 //! differ by a few levels where colour was stored at half the size.
 //!
-//! Deliberately not here: other formats, writing, the orientation that cameras
-//! note in a file (torchvision's loader ignores it too).
+//! Deliberately not here: other formats, the orientation that cameras note in a
+//! file (torchvision's loader ignores it too).
 
 use std::fs;
 use std::io::Cursor;
@@ -154,6 +154,19 @@ impl Image {
             }
         }
         Image { height: n, width: n, pixels }
+    }
+
+    /// The picture as the bytes of a PNG file: nothing is lost.
+    ///
+    /// # Panics
+    /// If there are not `height * width * 3` values.
+    #[must_use]
+    pub fn png(&self) -> Vec<u8> {
+        let picture = image::RgbImage::from_raw(self.width as u32, self.height as u32, self.pixels.clone());
+        let mut bytes = Cursor::new(Vec::new());
+        let picture = picture.expect("as many values as height and width say");
+        picture.write_to(&mut bytes, ImageFormat::Png).expect("memory can be written");
+        bytes.into_inner()
     }
 
     /// The picture as numbers, `(value / 255 - mean) / std` per colour, in the

@@ -121,3 +121,10 @@ fn numbers_for_a_network() {
     let got = image.normalized([0.0, 0.5, 0.2], [1.0, 0.25, 0.4]);
     assert_eq!(got, [0.0, (0.2 - 0.5) / 0.25, 0.8 / 0.4, 1.0, -2.0, (0.4 - 0.2) / 0.4]);
 }
+
+#[test]
+fn png_keeps_every_value() {
+    let pixels = (0..5 * 7 * 3).map(|i| (i * 13 % 256) as u8).collect();
+    let picture = Image { height: 5, width: 7, pixels };
+    assert_eq!(decode(&picture.png()).unwrap(), picture);
+}

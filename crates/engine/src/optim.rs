@@ -10,8 +10,10 @@ use kobai_kernels::{Isa, Real, optim as kernel, reduce};
 use std::ops::Range;
 
 mod moments;
+mod schedule;
 
 pub use moments::{Moments, MomentsError};
+pub use schedule::{Decay, Schedule};
 
 /// A rule for changing params, with g the gradient and t = 1, 2, … the update.
 ///

@@ -19,6 +19,7 @@ pub mod claims;
 pub mod documents;
 pub mod experiment;
 pub mod explain;
+mod inputs;
 mod measures;
 pub mod predict;
 pub mod report;

@@ -12,6 +12,14 @@
 //! | `oscillation` | RMS of the change of the test accuracy from one evaluation to the next, second half of the run |
 //! | `diverged` | 1 for a run that diverged, 0 otherwise |
 //!
+//! Of the network and its inputs:
+//!
+//! | measure | what |
+//! |---|---|
+//! | `params`, `macs` | learned values; multiply-adds for one example |
+//! | `ms_per_step` | median time of a training step, with `training.time = true`: the one measure that two runs do not share |
+//! | `test_shifted`, `shift_loss` | accuracy on test pictures moved at random by up to `input.test_shift` pixels; how much less that is |
+//!
 //! Params:
 //!
 //! | measure | what |
@@ -76,6 +84,8 @@ fn square_sum(values: &[f32]) -> f64 {
 pub(crate) fn of(run: &Run, ended: &Ended<'_>) -> BTreeMap<String, f64> {
     let mut all = Measures(BTreeMap::new());
     all.put("diverged", Some(f64::from(run.outcome != Outcome::Finished)));
+    all.put("params", Some(ended.plan.param_len() as f64));
+    all.put("macs", Some(ended.plan.macs() as f64));
     if run.outcome == Outcome::Finished {
         curve(&mut all, run, ended.training);
     }
@@ -88,6 +98,13 @@ pub(crate) fn of(run: &Run, ended: &Ended<'_>) -> BTreeMap<String, f64> {
     }
     signal(&mut all, run, ended.inputs);
     all.0
+}
+
+/// The median of the times of steps, in milliseconds, if any were taken.
+pub(crate) fn put_time(all: &mut BTreeMap<String, f64>, seconds: Vec<f64>) {
+    if let Some(middle) = median(seconds) {
+        all.insert("ms_per_step".into(), 1e3 * middle);
+    }
 }
 
 struct Measures(BTreeMap<String, f64>);

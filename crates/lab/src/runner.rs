@@ -2,6 +2,7 @@
 //! them one by one.
 
 use crate::experiment::{EvaluateWhen, Experiment, RowSpec, TrainAccuracy};
+use crate::inputs::{self, Inputs};
 use crate::measures::{self, Ended};
 use crate::results::{CurvePoint, Outcome, Row, Run};
 use crate::subnets;
@@ -14,9 +15,12 @@ use kobai_kernels::Pool;
 use sha2::{Digest, Sha256};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 /// Most test examples that are evaluated at once.
 pub const EVAL_BATCH: usize = 500;
+/// The same for colour pictures: what a layer makes of 500 would leave the cache.
+pub const EVAL_BATCH_PICTURES: usize = 100;
 
 /// What all runs of an experiment share.
 #[derive(Clone, Debug)]
@@ -58,7 +62,6 @@ impl Progress for Silent {
 
 /// Everything that a run needs, and the counters of its experiment.
 struct Work<'a> {
-    split: &'a Split,
     options: &'a RunOptions,
     progress: &'a dyn Progress,
     stop: &'a AtomicBool,
@@ -92,15 +95,11 @@ pub fn run_all<E: Send>(
 ) -> Result<bool, E> {
     let plans: Vec<Arc<Plan>> = plans.iter().map(|p| Arc::new(p.clone())).collect();
     let total = jobs.iter().map(|j| experiment.rows[j.row].training.steps).sum();
-    let work = Work {
-        split,
-        options,
-        progress,
-        stop,
-        done: AtomicU64::new(0),
-        total,
-        finished: AtomicUsize::new(0),
-    };
+    let shuffled = inputs::shuffled(&experiment.rows, split);
+    let inputs: Vec<Inputs<'_>> =
+        experiment.rows.iter().map(|row| Inputs::new(&row.feed, split, shuffled.as_ref())).collect();
+    let work =
+        Work { options, progress, stop, done: AtomicU64::new(0), total, finished: AtomicUsize::new(0) };
     let next = AtomicUsize::new(0);
     let keep = Mutex::new((keep, None));
     // Runs side by side while there are enough of them; threads inside a run otherwise.
@@ -113,7 +112,10 @@ pub fn run_all<E: Send>(
                 loop {
                     let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) else { return };
                     let row = &experiment.rows[job.row];
-                    let Some(finished) = work.run(*job, row, &plans[job.row], &pool) else { return };
+                    let Some(finished) = work.run(*job, (row, &inputs[job.row]), &plans[job.row], &pool)
+                    else {
+                        return;
+                    };
                     let mut guard = keep.lock().unwrap_or_else(PoisonError::into_inner);
                     let (keep, error) = &mut *guard;
                     if error.is_some() {
@@ -188,12 +190,19 @@ impl Batch {
     }
 }
 
-/// The score of all examples of a data set.
-fn evaluate(exec: &mut Executor, data: &Dataset, batch: &mut Batch, order: &[u32]) -> Score {
-    let width = exec.plan().output_shape().len();
+/// The score of all examples of a data set, which `fill` writes: number of the
+/// batch, examples, where to.
+fn evaluate(
+    exec: &mut Executor,
+    data: &Dataset,
+    batch: &mut Batch,
+    order: &[u32],
+    fill: impl Fn(u64, &[u32], &mut [f32]),
+) -> Score {
+    let (width, most) = (exec.plan().output_shape().len(), exec.plan().options.eval_batch);
     let mut score = Score::default();
-    for indices in order.chunks(EVAL_BATCH) {
-        data.gather(indices, exec.eval_input(indices.len()));
+    for (chunk, indices) in (0..).zip(order.chunks(most)) {
+        fill(chunk, indices, exec.eval_input(indices.len()));
         batch.gather(data, indices);
         score = score.and(exec.evaluate(indices.len(), batch.targets(indices.len(), width)));
     }
@@ -202,12 +211,20 @@ fn evaluate(exec: &mut Executor, data: &Dataset, batch: &mut Batch, order: &[u32
 
 impl Work<'_> {
     /// Trains one network. None if the experiment was stopped.
-    fn run(&self, job: Job, row: &RowSpec, plan: &Arc<Plan>, pool: &Arc<Pool>) -> Option<Finished> {
+    fn run(
+        &self,
+        job: Job,
+        (row, inputs): (&RowSpec, &Inputs<'_>),
+        plan: &Arc<Plan>,
+        pool: &Arc<Pool>,
+    ) -> Option<Finished> {
         let training = &row.training;
-        let (train, test) = (&self.split.train, &self.split.test);
+        let (train, test) = (&inputs.split.train, &inputs.split.test);
         let mut exec = Executor::<f32>::new(Arc::clone(plan), job.seed, Arc::clone(pool));
         let first_params = exec.params().to_vec();
-        let mut updater = Updater::with_rules(plan, training.updates, |p| ParamRule {
+        let mut updates = training.updates;
+        let base_rate = *updates.optimizer.lr_mut();
+        let mut updater = Updater::with_rules(plan, updates, |p| ParamRule {
             train: !training.is_frozen(&p.name),
             decay: p.spec.decay,
         });
@@ -215,13 +232,16 @@ impl Work<'_> {
         let sampler = Sampler::new(training.sampling, learned, training.batch)
             .expect("checked when the session was prepared");
         let mut indices = vec![0u32; training.batch];
-        let (mut labels, mut test_labels) = (Batch::new(train, training.batch), Batch::new(test, EVAL_BATCH));
+        let (mut labels, mut test_labels) =
+            (Batch::new(train, training.batch), Batch::new(test, plan.options.eval_batch));
         let order: Vec<u32> = (0..test.len() as u32).collect();
         let all = training.train_accuracy == TrainAccuracy::All;
-        let mut train_all =
-            all.then(|| (Batch::new(train, EVAL_BATCH), (0..learned as u32).collect::<Vec<_>>()));
+        let mut train_all = all
+            .then(|| (Batch::new(train, plan.options.eval_batch), (0..learned as u32).collect::<Vec<_>>()));
         let width = plan.output_shape().len();
         let mut recorder = self.options.observe.then(|| Recorder::new(plan, training.observe_every));
+        let plain = |data: &Dataset, indices: &[u32], out: &mut [f32]| inputs.eval(data, indices, pool, out);
+        let mut times = Vec::new();
         let mut curve = Vec::new();
         let mut outcome = Outcome::Finished;
         for step in 0..training.steps {
@@ -230,20 +250,26 @@ impl Work<'_> {
             }
             sampler.indices(job.seed, step, &mut indices);
             let n = indices.len();
-            train.gather(&indices, exec.train_input(n));
+            inputs.train(&indices, (job.seed, step), pool, exec.train_input(n));
             labels.gather(train, &indices);
             let measured = (step + 1) % training.evaluate_every == 0 || step + 1 == training.steps;
-            let before = (measured && training.evaluate == EvaluateWhen::Before)
-                .then(|| evaluate(&mut exec, test, &mut test_labels, &order));
+            let before = (measured && training.evaluate == EvaluateWhen::Before).then(|| {
+                evaluate(&mut exec, test, &mut test_labels, &order, |_, i, out| plain(test, i, out))
+            });
             if before.is_some() {
                 // The evaluation used the arena: the batch has to be put back.
-                train.gather(&indices, exec.train_input(n));
+                inputs.train(&indices, (job.seed, step), pool, exec.train_input(n));
+            }
+            if !training.schedule.is_constant() {
+                updater.set_lr(base_rate * training.schedule.factor(step, training.steps));
             }
             let observer: &mut dyn Observer<f32> = match &mut recorder {
                 Some(recorder) => recorder,
                 None => &mut Unobserved,
             };
+            let begun = training.time.then(Instant::now);
             let score = exec.train_step(n, labels.targets(n, width), &mut updater, observer);
+            times.extend(begun.map(|begun| begun.elapsed().as_secs_f64()));
             if !score.loss_sum.is_finite() {
                 outcome = Outcome::Diverged { step };
                 break;
@@ -252,13 +278,15 @@ impl Work<'_> {
                 let (mut train_accuracy, tested) = match before {
                     Some(tested) => (score.accuracy(), tested),
                     None => {
-                        train.gather(&indices, exec.eval_input(n));
+                        plain(train, &indices, exec.eval_input(n));
                         let again = exec.evaluate(n, labels.targets(n, width));
-                        (again.accuracy(), evaluate(&mut exec, test, &mut test_labels, &order))
+                        let fill = |_, i: &[u32], out: &mut [f32]| plain(test, i, out);
+                        (again.accuracy(), evaluate(&mut exec, test, &mut test_labels, &order, fill))
                     }
                 };
                 if let Some((batch, order)) = &mut train_all {
-                    train_accuracy = evaluate(&mut exec, train, batch, order).accuracy();
+                    let fill = |_, i: &[u32], out: &mut [f32]| plain(train, i, out);
+                    train_accuracy = evaluate(&mut exec, train, batch, order, fill).accuracy();
                 }
                 curve.push(CurvePoint {
                     step: step + 1,
@@ -277,7 +305,7 @@ impl Work<'_> {
         let done = self.done.fetch_add(left, Ordering::Relaxed) + left;
         let finished = self.finished.fetch_add(1, Ordering::Relaxed) + 1;
         self.progress.advanced(done, self.total, finished);
-        let (flow, activations, inputs) =
+        let (flow, activations, seen) =
             recorder.map(|r| (r.flow, r.activations, r.inputs)).unwrap_or_default();
         let last = curve.last().copied();
         let mut run = Run {
@@ -292,11 +320,18 @@ impl Work<'_> {
             weights_sha256: hash(exec.params()),
         };
         let (params, state) = (exec.params().to_vec(), exec.state().to_vec());
-        let ended = Ended { plan, training, first: &first_params, last: &params, inputs: &inputs };
+        let ended = Ended { plan, training, first: &first_params, last: &params, inputs: &seen };
         run.measures = measures::of(&run, &ended);
+        measures::put_time(&mut run.measures, times);
+        if inputs.shifts() && run.outcome == Outcome::Finished {
+            let fill = |chunk, i: &[u32], out: &mut [f32]| inputs.shifted(chunk, i, pool, out);
+            let moved = evaluate(&mut exec, test, &mut test_labels, &order, fill).accuracy();
+            run.measures.insert("test_shifted".into(), moved);
+            run.measures.insert("shift_loss".into(), run.test - moved);
+        }
         if self.options.observe && run.outcome == Outcome::Finished {
             // Last, because it moves the executor's step.
-            run.measures.extend(subnets::measures(&mut exec, test));
+            run.measures.extend(subnets::measures(&mut exec, test, plain));
         }
         Some(Finished { row: job.row, run, params, state })
     }

@@ -2,8 +2,9 @@
 
 use crate::documents;
 use crate::experiment::{self, Changes, Experiment, ExperimentError};
+use crate::inputs;
 use crate::results::{Outcome, Results, Row, Run, Text};
-use crate::runner::{self, EVAL_BATCH, Job, Progress, RunOptions};
+use crate::runner::{self, EVAL_BATCH, EVAL_BATCH_PICTURES, Job, Progress, RunOptions};
 use crate::store::{self, Folder, StoreError};
 use kobai_data::{DataError, Locations, Sampler, Split, registry};
 use kobai_engine::{Explain, Explanation, Lang, Plan, PlanOptions, say};
@@ -186,9 +187,11 @@ impl Session {
         if let Some(steps) = request.steps {
             set.push(("training.steps".into(), steps.to_string()));
         }
-        let mut changes = Changes { set, as_published: request.as_published, outputs: Some(1) };
-        // Read once to know the data set, and again with the number of its classes.
-        let data = Experiment::load(&request.experiment, &changes)?.data;
+        let mut changes = Changes { set, as_published: request.as_published, ..Changes::default() };
+        changes.outputs = Some(1);
+        // Read once to know the data set, and again with the number of its classes and examples.
+        let first = Experiment::load(&request.experiment, &changes)?;
+        let data = first.data;
         let data = request.data.clone().unwrap_or(data);
         let mut split = registry::load(&data, &request.locations)?;
         let outputs = match split.train.target_width() {
@@ -196,6 +199,7 @@ impl Session {
             None => split.train.classes(),
         };
         changes.outputs = Some(outputs);
+        changes.train_len = Some(first.train_examples.unwrap_or(usize::MAX).min(split.train.len()));
         let experiment = Experiment::load(&request.experiment, &changes)?;
         if let Some(n) = experiment.train_examples {
             split.train = split.train.prefix(n.min(split.train.len()))?;
@@ -207,6 +211,7 @@ impl Session {
             // The runner's samplers cannot fail after this.
             let learned = row.training.examples.unwrap_or(usize::MAX).min(split.train.len());
             Sampler::new(row.training.sampling, learned, row.training.batch)?;
+            inputs::check(&row.feed, &split)?;
         }
         let rows: Vec<String> = experiment.rows.iter().map(|r| r.id.clone()).collect();
         for claim in &experiment.claims {
@@ -214,8 +219,9 @@ impl Session {
                 return Err(SessionError::Claim(UnknownRow { claim: claim.id.clone(), row, known: rows }));
             }
         }
-        let options =
-            PlanOptions { eval_batch: EVAL_BATCH, isa: request.isa, ..PlanOptions::batch(EVAL_BATCH) };
+        let pictures = matches!(split.train.shape().dims(), [3, ..]);
+        let eval_batch = if pictures { EVAL_BATCH_PICTURES } else { EVAL_BATCH };
+        let options = PlanOptions { eval_batch, isa: request.isa, ..PlanOptions::batch(eval_batch) };
         let name = &request.experiment;
         let file = if experiment::is_path(name) { name.clone() } else { format!("{name}.toml") };
         let plans = experiment.plans(&file, split.train.shape(), outputs, options)?;

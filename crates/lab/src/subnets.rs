@@ -52,7 +52,12 @@ fn softmax(row: &[f32]) -> Vec<f64> {
 }
 
 /// The measures, for a network with dropout that classifies.
-pub(crate) fn measures(exec: &mut Executor, test: &Dataset) -> Vec<(String, f64)> {
+/// `fill` writes test examples.
+pub(crate) fn measures(
+    exec: &mut Executor,
+    test: &Dataset,
+    fill: impl Fn(&Dataset, &[u32], &mut [f32]),
+) -> Vec<(String, f64)> {
     let plan = exec.plan().clone();
     let is = |kind: &str| plan.nodes.iter().any(|n| n.layer.as_ref().map(LayerKind::kind) == Some(kind));
     let DataTargets::Classes(labels) = test.targets() else { return Vec::new() };
@@ -72,7 +77,7 @@ pub(crate) fn measures(exec: &mut Executor, test: &Dataset) -> Vec<(String, f64)
         let mut named: Vec<Vec<usize>> = Vec::new();
         for mask in 0..MASKS {
             exec.set_step(FIRST_STEP + mask as u64);
-            test.gather(indices, exec.train_input(n));
+            fill(test, indices, exec.train_input(n));
             exec.forward_backward(n, Targets::Classes(&truth), &mut output);
             let rows: Vec<Vec<f64>> = output.values.chunks_exact(classes).take(n).map(softmax).collect();
             sum.chunks_exact_mut(classes)
@@ -89,7 +94,7 @@ pub(crate) fn measures(exec: &mut Executor, test: &Dataset) -> Vec<(String, f64)
                 pairs += k;
             }
         }
-        test.gather(indices, exec.eval_input(n));
+        fill(test, indices, exec.eval_input(n));
         let score = exec.evaluate(n, Targets::Classes(&truth));
         right[2] += (score.accuracy() * n as f64).round() as usize;
     }

@@ -161,3 +161,90 @@ fn an_unknown_experiment_has_a_hint() {
     let error = Experiment::load("vanishing-gradients", &changes()).unwrap_err();
     insta::assert_snapshot!(format!("{}\n\n{}", error.explain(Lang::En), error.explain(Lang::Ja)));
 }
+
+/// Rows with blocks, a network of the zoo, and settings of the input.
+const PICTURES: &str = r#"schema = "kobai.experiment/1"
+id = "pictures"
+title = { en = "pictures", ja = "画像" }
+summary = { en = "blocks", ja = "ブロック" }
+
+[data]
+set = "shapes"
+
+[model]
+depth = 3
+layers = [
+  { conv = 8, kernel = 3, padding = 1 }, "relu",
+  { repeat = "depth", layers = [
+    { residual = [{ conv = 8, kernel = 3, padding = 1 }, "batch-norm", "relu"] },
+  ] },
+  { residual = [{ conv = 16, kernel = 3, padding = 1, stride = 2 }], shortcut = [{ conv = 16, kernel = 1, stride = 2 }] },
+  { branches = [[{ conv = 4, kernel = 1 }], [{ conv = 2, kernel = 1 }, { conv = 6, kernel = 3, padding = 1 }]] },
+  "global-avg-pool", "flatten", { linear = "outputs" },
+]
+
+[input]
+normalize = true
+flip = true
+pad_crop = 4
+
+[training]
+epochs = 3
+batch = 100
+
+[optimizer]
+name = "momentum"
+lr = 0.1
+schedule = "cosine"
+warmup = 5
+
+[[rows]]
+id = "residual"
+label = { en = "residual", ja = "残差" }
+
+[[rows]]
+id = "plain"
+label = { en = "plain", ja = "近道なし" }
+set = { "model.shortcuts" = false, "training.steps" = 7, "optimizer.schedule" = "step", "optimizer.milestones" = [0.5] }
+
+[[rows]]
+id = "zoo"
+label = { en = "zoo", ja = "一覧" }
+set = { "model.zoo" = "resnet20", "model.narrow" = 2 }
+"#;
+
+#[test]
+fn blocks_and_networks_of_the_zoo_become_plans() {
+    let changes = Changes { train_len: Some(4050), ..changes() };
+    let read = |text: &str| Experiment::from_toml("pictures.toml", text, &changes);
+    let experiment = read(PICTURES).unwrap();
+    let steps: Vec<u64> = experiment.rows.iter().map(|r| r.training.steps).collect();
+    assert_eq!(steps, [3 * 40, 7, 3 * 40], "whole batches per epoch; a row may count steps instead");
+    let plans = experiment.plans("pictures.toml", [3, 32, 32].into(), 10, PlanOptions::batch(100)).unwrap();
+    let names: Vec<&str> = plans[0].params.iter().map(|p| p.name.as_str()).collect();
+    for name in
+        ["block1.conv1.weight", "block3.bn1.bias", "block4.shortcut.conv1.weight", "mixed1.1.conv2.weight"]
+    {
+        assert!(names.contains(&name), "{name} in {names:?}");
+    }
+    // 3·9·8 + 8, three blocks of 8·9·8 + 8 and 16, 8·9·16 + 16 and 8·16 + 16,
+    // branches 16·4 + 4, 16·2 + 2, 2·9·6 + 6, and 10·10 + 10.
+    assert_eq!(plans[0].param_len(), 224 + 3 * 600 + 1168 + 144 + 68 + 34 + 114 + 110);
+    assert_eq!(plans[1].param_len(), plans[0].param_len() - 144, "the plain twin has no projection");
+    assert_eq!(plans[2].output_shape().len(), 10);
+    assert!(plans[2].params.iter().any(|p| p.name == "layer3.2.conv2.weight"));
+    for (from, to, expected) in [
+        ("\"resnet20\"", "\"resnet21\"", "did you mean \"resnet20\"?"),
+        ("epochs = 3", "epochs = 3\nsteps = 4", "expected steps | epochs"),
+        ("\"cosine\"", "\"cosin\"", "did you mean \"cosine\"?"),
+        ("[0.5]", "[1.5]", "expected 0 <= x < 1"),
+        ("flip = true", "flp = true", "did you mean `flip`?"),
+        ("padding = 1 }]] },", "padding = 1 }], 7] },", "expected a list of layers, got 7"),
+        ("{ conv = 4, kernel = 1 }", "{ conv = 4, kernl = 1 }", "layers[4].branches[0][0].kernl"),
+    ] {
+        assert!(PICTURES.contains(from), "{from}");
+        let error = read(&PICTURES.replacen(from, to, 1)).expect_err(to);
+        let text = error.explain(Lang::En).to_string();
+        assert!(text.contains(expected), "{to}: {text}");
+    }
+}

@@ -100,7 +100,8 @@ pub struct FileInfo {
 pub struct Found {
     /// The folder.
     pub folder: PathBuf,
-    /// The files, in the order of the set; of an unpacked archive those in it.
+    /// The files, in the order of the set; of an unpacked archive those in it;
+    /// none of pictures in class folders.
     pub files: Vec<PathBuf>,
 }
 
@@ -182,7 +183,9 @@ pub fn info(name: &str, locations: &Locations) -> Result<Info, DataError> {
     };
     let found = match find(set, files, locations) {
         Ok(found) => Some(found),
-        Err(DataError::Missing { .. }) => None,
+        Err(DataError::Missing { .. }) => {
+            pictures_of(files, locations).map(|folder| Found { folder, files: Vec::new() })
+        }
         Err(error) => return Err(error),
     };
     Ok(Info { set, found, download_folder: locations.download_folder(set.id) })
@@ -191,7 +194,8 @@ pub fn info(name: &str, locations: &Locations) -> Result<Info, DataError> {
 /// Loads a data set: a name, or a path. A path may be a folder with four IDX
 /// files under torchvision's names (plain or `.gz`), CIFAR-10's binary version
 /// as an archive or unpacked, or pictures in folders named after their classes
-/// ([`crate::folder`]), as such or in a tar archive. Never uses the network.
+/// ([`crate::folder`]), as such or in a tar archive. `cifar10` is also found as a
+/// folder `cifar10-jpeg` of such pictures. Never uses the network.
 ///
 /// Procedural sets are made with their default parameters and seed 0; use
 /// [`Synthetic`] for others. Of a folder, the number of classes is one more
@@ -217,10 +221,17 @@ pub fn load(name_or_path: &str, locations: &Locations) -> Result<Split, DataErro
         Source::Embedded => Ok(digits::load()),
         Source::Procedural(kind) => Synthetic::new(*kind).make(0),
         Source::Files(files) => {
-            let found = find(set, files, locations)?;
+            let found = match (find(set, files, locations), pictures_of(files, locations)) {
+                // The published bytes first; the same pictures as JPEG files else.
+                (Err(DataError::Missing { .. }), Some(folder)) => {
+                    let split = path::load(&folder)?;
+                    return counted(set, &folder, split);
+                }
+                (found, _) => found?,
+            };
             match files.format {
                 Format::Idx => load_files(&found, Some(set), set.id),
-                Format::Cifar => counted(set, &found, cifar::load(&found.files, set.id)?),
+                Format::Cifar => counted(set, &found.folder, cifar::load(&found.files, set.id)?),
             }
         }
     }
@@ -269,14 +280,22 @@ fn files_in(folder: &Path, files: &FileSet) -> Option<Vec<PathBuf>> {
 }
 
 /// Checks that a set has as many examples as it should.
-fn counted(set: &SetInfo, found: &Found, split: Split) -> Result<Split, DataError> {
+fn counted(set: &SetInfo, folder: &Path, split: Split) -> Result<Split, DataError> {
     for (got, expected) in [(split.train.len(), set.train_len), (split.test.len(), set.test_len)] {
         if got != expected {
             let problem = IdxProblem::Count { expected, got };
-            return Err(DataError::Idx { file: found.folder.clone(), problem });
+            return Err(DataError::Idx { file: folder.to_owned(), problem });
         }
     }
     Ok(split)
+}
+
+/// A folder `cifar10-jpeg` with CIFAR-10's pictures as JPEG files in class
+/// folders or in a tar archive. The classes' alphabetical order is that of the
+/// published labels; the pixels differ a little, and so does the checksum.
+fn pictures_of(files: &FileSet, locations: &Locations) -> Option<PathBuf> {
+    let roots = locations.roots().iter().filter(|_| files.format == Format::Cifar);
+    roots.map(|root| root.path.join("cifar10-jpeg")).find(|folder| folder.is_dir())
 }
 
 /// Whether a file is known to be the one of this set. The training labels

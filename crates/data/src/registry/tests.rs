@@ -250,3 +250,25 @@ fn cifar_is_found_counted_and_verified() {
     assert_eq!(load("cifar10", &places).unwrap().test.len(), 10_000);
     assert!(matches!(verify("cifar10", &places).unwrap().files[0].verdict, Verdict::Plausible));
 }
+
+/// The same pictures as JPEG files stand in for the published archive, and are
+/// counted too.
+#[test]
+fn cifar_is_found_as_pictures() {
+    let dir = tempfile::tempdir().unwrap();
+    let places = Locations::only(dir.path());
+    let mut png = Vec::new();
+    let picture = image::RgbImage::new(32, 32);
+    picture.write_to(&mut std::io::Cursor::new(&mut png), image::ImageFormat::Png).unwrap();
+    for class in ["airplane", "automobile"] {
+        let folder = dir.path().join("cifar10-jpeg/train").join(class);
+        fs::create_dir_all(&folder).unwrap();
+        for i in 0..5 {
+            fs::write(folder.join(format!("{i}.png")), &png).unwrap();
+        }
+    }
+    let found = info("cifar10", &places).unwrap().found.unwrap();
+    assert_eq!((found.folder, found.files.len()), (dir.path().join("cifar10-jpeg"), 0));
+    let error = load("cifar10", &places).unwrap_err();
+    assert!(matches!(error, DataError::Idx { problem: IdxProblem::Count { expected: 50_000, got: 8 }, .. }));
+}

@@ -1,13 +1,15 @@
 //! Experiments: TOML files, embedded or from disk.
 //!
-//! A file has the settings that all rows share (`[data]`, `[model]`,
+//! A file has the settings that all rows share (`[data]`, `[model]`, `[input]`,
 //! `[training]`, `[optimizer]`), the rows, each with the dotted keys that it
 //! sets differently, and the claims that the rows decide. Only `schema`, `id`,
 //! the data set, the layers and the optimiser must be there: a file without rows
 //! is one network, the row `main`. Unknown keys are errors with the nearest known
 //! key as hint.
 
+mod blocks;
 mod error;
+mod feed;
 mod model;
 mod reader;
 mod training;
@@ -20,7 +22,9 @@ use reader::{Read, Reader, Source};
 use std::path::Path;
 use toml::{Table, Value};
 
+pub use blocks::{Block, Body};
 pub use error::{Expected, ExperimentError, ExperimentProblem};
+pub use feed::Feed;
 pub use model::Model;
 pub use training::{EvaluateWhen, TrainAccuracy, Training};
 
@@ -79,6 +83,8 @@ pub struct RowSpec {
     pub reference: Option<String>,
     /// The network.
     pub model: Model,
+    /// What becomes of the examples on their way into it.
+    pub feed: Feed,
     /// How it learns.
     pub training: Training,
     /// The row's resolved settings, as TOML: the identity of its runs.
@@ -94,6 +100,8 @@ pub struct Changes {
     pub as_published: bool,
     /// Outputs of the network, from the data set.
     pub outputs: Option<usize>,
+    /// Training examples, from the data set: the length of an epoch.
+    pub train_len: Option<usize>,
 }
 
 impl Experiment {
@@ -151,7 +159,7 @@ impl Experiment {
         let as_published = published_variant(&mut table, source, changes.as_published, &mut notes)?;
         for (key, value) in &changes.set {
             let value = value.parse::<Value>().unwrap_or_else(|_| Value::String(value.clone()));
-            reader::set(&mut table, key, value).map_err(|key| {
+            assign(&mut table, key, value).map_err(|key| {
                 source.error(
                     &key.clone(),
                     ExperimentProblem::UnknownKey { key, nearest: None, known: Vec::new() },
@@ -209,7 +217,10 @@ impl Experiment {
     /// The mistakes of the first row that cannot be planned.
     pub fn plans(&self, file: &str, input: Shape, outputs: usize, options: PlanOptions) -> Read<Vec<Plan>> {
         let plan = |row: &RowSpec| {
-            let options = PlanOptions { batch: row.training.batch, outputs: Some(outputs), ..options };
+            let batch = row.training.batch;
+            // The batch of a step is also evaluated.
+            let eval_batch = options.eval_batch.max(batch);
+            let options = PlanOptions { batch, eval_batch, outputs: Some(outputs), ..options };
             Plan::new(&row.model.graph(input), &options).map_err(|errors| ExperimentError {
                 file: file.into(),
                 line: None,
@@ -227,7 +238,21 @@ pub fn is_path(name: &str) -> bool {
 }
 
 /// Tables that rows share and may set differently.
-const SHARED: [&str; 3] = ["model", "training", "optimizer"];
+const SHARED: [&str; 4] = ["model", "input", "training", "optimizer"];
+
+/// Sets a dotted path. The length of a run is one setting with two names, and
+/// what is set last counts.
+fn assign(table: &mut Table, key: &str, value: Value) -> Result<(), String> {
+    let other = match key {
+        "training.steps" => "epochs",
+        "training.epochs" => "steps",
+        _ => "",
+    };
+    if let Some(Value::Table(training)) = table.get_mut("training") {
+        training.remove(other);
+    }
+    reader::set(table, key, value)
+}
 
 impl RowSpec {
     fn read(row: Reader<'_>, shared: &Table, source: &Source, changes: &Changes) -> Read<RowSpec> {
@@ -251,7 +276,7 @@ impl RowSpec {
             }
             for (key, value) in set {
                 let known = SHARED.iter().any(|s| key.starts_with(&format!("{s}.")));
-                if !known || reader::set(&mut own, key, value.clone()).is_err() {
+                if !known || assign(&mut own, key, value.clone()).is_err() {
                     return row.fail(&format!("{name}.{key}"), |key| ExperimentProblem::UnknownKey {
                         key,
                         nearest: None,
@@ -264,8 +289,10 @@ impl RowSpec {
         let settings = toml::to_string(&own).unwrap_or_default();
         let at = Reader::new(&own, "", source);
         let model = Model::read(at.must_table("model")?, changes.outputs)?;
-        let training = Training::read(at.must_table("training")?, at.must_table("optimizer")?)?;
-        Ok(RowSpec { id, label, reference: reference.map(String::from), model, training, settings })
+        let feed = at.table("input")?.map(Feed::read).transpose()?.unwrap_or_default();
+        let training =
+            Training::read(at.must_table("training")?, at.must_table("optimizer")?, changes.train_len)?;
+        Ok(RowSpec { id, label, reference: reference.map(String::from), model, feed, training, settings })
     }
 }
 
@@ -284,7 +311,7 @@ fn published_variant(
     at.finish()?;
     if wanted {
         for (key, value) in set {
-            if reader::set(table, &key, value).is_err() {
+            if assign(table, &key, value).is_err() {
                 return Err(source.error(
                     &key.clone(),
                     ExperimentProblem::UnknownKey { key, nearest: None, known: Vec::new() },

@@ -1,23 +1,23 @@
-//! `[model]`: layers in a list, and the graph that they make.
+//! `[model]`: layers in a list.
 
+use super::blocks::{self, Body};
 use super::error::ExperimentProblem;
 use super::reader::{Read, Reader};
 use kobai_engine::init::{Fan, Init};
-use kobai_engine::layer::{Layer, LayerKind};
+use kobai_engine::layer::LayerKind;
 use kobai_engine::layers::{
     Activation, AdaptiveAvgPool2d, AvgPool2d, BatchNorm, Conv2d, Dropout, Flatten, Linear, LocalResponseNorm,
     MaxPool2d, Scaling, SigmoidGradient,
 };
 use kobai_engine::{Graph, Loss, Shape};
-use std::collections::HashMap;
 use toml::{Table, Value};
 
 /// A network as the file describes it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Model {
-    /// Name and layer, from input to output.
-    pub layers: Vec<(String, LayerKind)>,
-    /// Loss on the output.
+    /// What it is made of.
+    pub body: Body,
+    /// Loss on the output; networks of the zoo bring their own.
     pub loss: Loss,
 }
 
@@ -26,14 +26,7 @@ impl Model {
     /// first layer that takes rows.
     #[must_use]
     pub fn graph(&self, input: Shape) -> Graph {
-        let rows = matches!(self.layers.first(), Some((_, LayerKind::Linear(_))));
-        let mut graph = Graph::new(if rows { [input.len()].into() } else { input });
-        let mut x = graph.input();
-        for (name, layer) in &self.layers {
-            x = graph.layer(name, layer.clone(), &[x]);
-        }
-        graph.output(x, self.loss);
-        graph
+        self.body.graph(input, self.loss)
     }
 
     pub(super) fn read(model: Reader<'_>, outputs: Option<usize>) -> Read<Model> {
@@ -65,28 +58,19 @@ impl Model {
             )?,
         };
         let defaults = Defaults { activation, init, sigmoid, outputs };
-        let Some(list) = model.array("layers")? else {
-            return model.missing("layers");
-        };
-        let mut layers = Vec::new();
-        let mut counts: HashMap<&'static str, usize> = HashMap::new();
         let slots = Slots::read(&model)?;
-        for (i, value) in slots.fill(&model, list)? {
-            let (name, layer) = defaults.layer(&model, i, &value)?;
-            let prefix = match &layer {
-                LayerKind::Linear(_) => "fc",
-                LayerKind::BatchNorm(_) => "bn",
-                LayerKind::Conv2d(_) => "conv",
-                LayerKind::MaxPool2d(_) | LayerKind::AvgPool2d(_) | LayerKind::AdaptiveAvgPool2d(_) => "pool",
-                LayerKind::LocalResponseNorm(_) => "lrn",
-                other => other.kind(),
-            };
-            let count = counts.entry(prefix).or_insert(0);
-            *count += 1;
-            layers.push((name.unwrap_or_else(|| format!("{prefix}{count}")), layer));
-        }
+        let zoo = model.string("zoo")?;
+        let body = match (zoo, model.array("layers")?) {
+            (Some(name), _) => blocks::zoo(&model, name, outputs)?,
+            (None, Some(list)) => {
+                // Given all the same, for rows that name a network of the zoo.
+                model.value("narrow");
+                Body::Blocks(blocks::list(&model, (&slots, &defaults), "layers", list)?)
+            }
+            (None, None) => return model.missing("layers"),
+        };
         model.finish()?;
-        Ok(Model { layers, loss })
+        Ok(Model { body, loss })
     }
 }
 
@@ -99,12 +83,15 @@ impl Model {
 /// | `"dropout"` | `dropout = 0.15`, with `dropout_scaling` | no layer |
 /// | `{ linear = "width" }` | `width = 40` | an error |
 /// | `{ repeat = "depth", layers = […] }` | `depth = 20` | an error |
-struct Slots {
+///
+/// `shortcuts = false` takes the sums out of residual blocks.
+pub(super) struct Slots {
     norm: Option<String>,
     dropout: Option<f64>,
     scaling: Option<String>,
     width: Option<usize>,
     depth: Option<usize>,
+    pub(super) shortcuts: bool,
 }
 
 impl Slots {
@@ -115,12 +102,13 @@ impl Slots {
             scaling: model.string("dropout_scaling")?.map(String::from),
             width: model.count("width")?,
             depth: model.count("depth")?,
+            shortcuts: model.boolean_or("shortcuts", true)?,
         })
     }
 
     /// The list with its places filled and its repetitions written out; each
     /// layer with its index in the file.
-    fn fill(&self, model: &Reader<'_>, list: &[Value]) -> Read<Vec<(usize, Value)>> {
+    pub(super) fn fill(&self, model: &Reader<'_>, path: &str, list: &[Value]) -> Read<Vec<(usize, Value)>> {
         let mut out = Vec::new();
         for (i, value) in list.iter().enumerate() {
             match value {
@@ -141,14 +129,14 @@ impl Slots {
                     }
                 }
                 Value::Table(table) if table.contains_key("repeat") => {
-                    let block = Reader::new(table, model.key(&format!("layers[{i}]")), model.source());
+                    let block = Reader::new(table, model.key(&format!("{path}[{i}]")), model.source());
                     let times = match (block.value("repeat"), self.depth) {
                         (Some(Value::String(word)), Some(depth)) if word == "depth" => depth,
                         _ => block.must_count("repeat")?,
                     };
                     let Some(inner) = block.array("layers")? else { return block.missing("layers") };
                     block.finish()?;
-                    let filled = self.fill(model, inner)?;
+                    let filled = self.fill(model, path, inner)?;
                     for _ in 0..times {
                         out.extend(filled.iter().map(|(_, value)| (i, value.clone())));
                     }
@@ -167,7 +155,7 @@ impl Slots {
 }
 
 /// What layers that say nothing about it use.
-struct Defaults {
+pub(super) struct Defaults {
     activation: Option<Activation>,
     init: Init,
     sigmoid: SigmoidGradient,
@@ -196,12 +184,16 @@ const WORD_LAYERS: [&str; 14] = [
 ];
 
 impl Defaults {
-    fn layer(&self, model: &Reader<'_>, i: usize, value: &Value) -> Read<(Option<String>, LayerKind)> {
-        let key = format!("layers[{i}]");
+    pub(super) fn layer(
+        &self,
+        model: &Reader<'_>,
+        key: &str,
+        value: &Value,
+    ) -> Read<(Option<String>, LayerKind)> {
         match value {
-            Value::String(word) => Ok((None, self.word(model, &key, word)?)),
-            Value::Table(table) => self.table(model, &key, table),
-            other => model.fail(&key, |key| ExperimentProblem::Kind {
+            Value::String(word) => Ok((None, self.word(model, key, word)?)),
+            Value::Table(table) => self.table(model, key, table),
+            other => model.fail(key, |key| ExperimentProblem::Kind {
                 key,
                 expected: [
                     "a layer's name or a table such as { linear = 40 }",

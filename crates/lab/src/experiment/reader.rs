@@ -163,6 +163,16 @@ impl<'a> Reader<'a> {
             .collect()
     }
 
+    pub(super) fn floats(&self, key: &str) -> Read<Option<Vec<f64>>> {
+        let Some(array) = self.array(key)? else { return Ok(None) };
+        let number = |v: &Value| match v {
+            Value::Float(x) => Ok(*x),
+            Value::Integer(x) => Ok(*x as f64),
+            other => self.kind(key, ["a list of numbers", "数のリスト"], other),
+        };
+        array.iter().map(number).collect::<Read<_>>().map(Some)
+    }
+
     pub(super) fn array(&self, key: &str) -> Read<Option<&'a Vec<Value>>> {
         match self.value(key) {
             None => Ok(None),

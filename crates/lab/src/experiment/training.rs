@@ -3,7 +3,7 @@
 use super::error::ExperimentProblem;
 use super::reader::{Read, Reader};
 use kobai_data::sampler::Sampling;
-use kobai_engine::optim::{Clip, Optimizer, Penalty, Updates};
+use kobai_engine::optim::{Clip, Decay, Optimizer, Penalty, Schedule, Updates};
 
 /// When accuracies are measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub enum TrainAccuracy {
 /// How a row learns.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Training {
-    /// Updates.
+    /// Updates: `steps`, or `epochs` whole passes over the training examples.
     pub steps: u64,
     /// Examples of a batch.
     pub batch: usize,
@@ -45,6 +45,11 @@ pub struct Training {
     pub observe_every: u64,
     /// Optimiser, penalty, clipping.
     pub updates: Updates,
+    /// How the learning rate changes.
+    pub schedule: Schedule,
+    /// Whether the time of a step is measured. Off by default, because times
+    /// are the one result that no two runs share.
+    pub time: bool,
     /// Names or prefixes (`fc3.*`) of params that stay as they began.
     pub freeze: Vec<String>,
     /// Whether a run may diverge without that being an error of the experiment.
@@ -61,8 +66,22 @@ impl Training {
         })
     }
 
-    pub(super) fn read(training: Reader<'_>, optimizer: Reader<'_>) -> Read<Training> {
-        let steps = training.must_count("steps")? as u64;
+    pub(super) fn read(
+        training: Reader<'_>,
+        optimizer: Reader<'_>,
+        train_len: Option<usize>,
+    ) -> Read<Training> {
+        let (batch, examples) = (training.must_count("batch")?, training.count("examples")?);
+        let learned = examples.unwrap_or(usize::MAX).min(train_len.unwrap_or(batch));
+        let steps = match (training.count("steps")?, training.count("epochs")?) {
+            (Some(_), Some(n)) => {
+                let range = "steps | epochs";
+                return training.fail("epochs", |key| ExperimentProblem::Range { key, got: n as f64, range });
+            }
+            (None, Some(epochs)) => epochs as u64 * (learned / batch).max(1) as u64,
+            (Some(steps), None) => steps as u64,
+            (None, None) => return training.missing("steps"),
+        };
         let sampling = match training.string("sampling")? {
             None => Sampling::Shuffle,
             Some(word) => training.choice(
@@ -90,14 +109,16 @@ impl Training {
         let twentieth = (steps / 20).max(1) as usize;
         let made = Training {
             steps,
-            batch: training.must_count("batch")?,
+            batch,
             sampling,
             evaluate_every: training.count("evaluate_every")?.unwrap_or(twentieth) as u64,
             evaluate,
             train_accuracy,
-            examples: training.count("examples")?,
+            examples,
             observe_every: training.count("observe_every")?.unwrap_or(twentieth) as u64,
+            schedule: schedule(&optimizer)?,
             updates: updates(optimizer)?,
+            time: training.boolean_or("time", false)?,
             freeze: training.strings("freeze")?,
             may_diverge: training.boolean_or("may_diverge", false)?,
         };
@@ -119,6 +140,27 @@ fn share(at: &Reader<'_>, key: &str, default: f64) -> Read<f64> {
         return Ok(value);
     }
     at.fail(key, |key| ExperimentProblem::Range { key, got: value, range: "0 <= x < 1" })
+}
+
+/// `schedule`, with `milestones` and `gamma` for "step", and `warmup` steps.
+fn schedule(at: &Reader<'_>) -> Read<Schedule> {
+    let milestones = at.floats("milestones")?.unwrap_or_else(|| vec![0.5, 0.75]);
+    if let Some(wrong) = milestones.iter().find(|m| !(0.0..1.0).contains(*m)) {
+        return at.fail("milestones", |key| ExperimentProblem::Range {
+            key,
+            got: *wrong,
+            range: "0 <= x < 1",
+        });
+    }
+    let gamma = positive(at, "gamma", at.float_or("gamma", 0.1)?)?;
+    let word = at.string("schedule")?.unwrap_or("constant");
+    let known = ["constant", "step", "cosine"].map(|w| (w, w));
+    let decay = match at.choice("schedule", word, &known)? {
+        "step" => Decay::Step { milestones, gamma },
+        "cosine" => Decay::Cosine,
+        _ => Decay::Constant,
+    };
+    Ok(Schedule { decay, warmup: at.whole("warmup")?.unwrap_or(0) as u64 })
 }
 
 fn updates(at: Reader<'_>) -> Read<Updates> {
