@@ -45,10 +45,20 @@ fn main() {
     }
 }
 
+/// `len` values that begin on a cache line, as the buffers of an executor do.
+fn on_a_line(memory: &mut Vec<f32>, len: usize, period: usize) -> &mut [f32] {
+    memory.resize(len + 16, 0.0);
+    let skip = memory.as_ptr().align_offset(64);
+    let values = &mut memory[skip..skip + len];
+    values.iter_mut().enumerate().for_each(|(i, x)| *x = (i % period) as f32 - (period / 2) as f32);
+    values
+}
+
 fn shape(isa: Isa, m: usize, k: usize, n: usize, form: &str, rounds: usize) {
-    let a: Vec<f32> = (0..m * k).map(|i| (i % 17) as f32 - 8.0).collect();
-    let b: Vec<f32> = (0..k * n).map(|i| (i % 13) as f32 - 6.0).collect();
-    let mut c = vec![0.0f32; m * n];
+    let (mut a, mut b, mut c) = (Vec::new(), Vec::new(), Vec::new());
+    let a = on_a_line(&mut a, m * k, 17);
+    let b = on_a_line(&mut b, k * n, 13);
+    let c = on_a_line(&mut c, m * n, 1);
     let pool = Pool::serial();
     let flops = 2.0 * (m * n * k) as f64;
     let repeats = ((2e8 / flops) as usize).clamp(1, 20_000);
@@ -61,9 +71,9 @@ fn shape(isa: Isa, m: usize, k: usize, n: usize, form: &str, rounds: usize) {
         let peak = done as f64 / clock.elapsed().as_secs_f64();
         let clock = Instant::now();
         for _ in 0..repeats {
-            let a = if ta { Mat::new(&a, k, m).t() } else { Mat::new(&a, m, k) };
-            let b = if tb { Mat::new(&b, n, k).t() } else { Mat::new(&b, k, n) };
-            gemm(isa, &pool, a, b, Start::Zero, std::hint::black_box(&mut c));
+            let a = if ta { Mat::new(a, k, m).t() } else { Mat::new(a, m, k) };
+            let b = if tb { Mat::new(b, n, k).t() } else { Mat::new(b, k, n) };
+            gemm(isa, &pool, a, b, Start::Zero, std::hint::black_box(&mut *c));
         }
         let ours = flops * repeats as f64 / clock.elapsed().as_secs_f64();
         let (a_cs, a_rs) = if ta { (m, 1) } else { (1, k) };
@@ -94,7 +104,7 @@ fn shape(isa: Isa, m: usize, k: usize, n: usize, form: &str, rounds: usize) {
                     gemm::Parallelism::None,
                 );
             }
-            std::hint::black_box(&mut c);
+            std::hint::black_box(&mut *c);
         }
         let theirs = flops * repeats as f64 / clock.elapsed().as_secs_f64();
         if round > 0 {

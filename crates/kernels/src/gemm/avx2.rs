@@ -1,18 +1,20 @@
 //! AVX2 with FMA: 8 lanes, 16 registers.
 
-use super::micro::{MAX_ROWS, MAX_VECTORS, Tile, TileFn, Tiles, Vector, copy_rows, tile};
+use super::micro::{MAX_ROWS, MAX_VECTORS, Table, Tile, TileFn, Tiles, Vector, copy_rows, tile};
 use std::arch::x86_64::{
-    __m256, __m256i, _mm_castps_pd, _mm_movehl_ps, _mm_store_ss, _mm_storel_pd, _mm_storeu_ps,
-    _mm256_castps256_ps128, _mm256_castsi256_ps, _mm256_cmpgt_epi32, _mm256_extractf128_ps, _mm256_fmadd_ps,
-    _mm256_loadu_ps, _mm256_maskload_ps, _mm256_permute2f128_ps, _mm256_set1_epi32, _mm256_set1_ps,
-    _mm256_setr_epi32, _mm256_setzero_ps, _mm256_shuffle_ps, _mm256_storeu_ps, _mm256_unpackhi_ps,
-    _mm256_unpacklo_ps,
+    __m256, __m256i, _mm_castps_pd, _mm_loadu_ps, _mm_movehl_ps, _mm_store_ss, _mm_storel_pd, _mm_storeu_ps,
+    _mm256_castps128_ps256, _mm256_castps256_ps128, _mm256_cmpgt_epi32, _mm256_extractf128_ps,
+    _mm256_fmadd_ps, _mm256_insertf128_ps, _mm256_loadu_ps, _mm256_maskload_ps, _mm256_set1_epi32,
+    _mm256_set1_ps, _mm256_setr_epi32, _mm256_setzero_ps, _mm256_shuffle_ps, _mm256_storeu_ps,
+    _mm256_unpackhi_ps, _mm256_unpacklo_ps,
 };
 
 impl Vector for __m256 {
     const LANES: usize = 8;
     /// The selected lanes, and how many there are.
     type Mask = (__m256i, usize);
+    const UNROLL: bool = true;
+    type Half = __m256;
 
     #[inline(always)]
     unsafe fn zero() -> Self {
@@ -72,6 +74,10 @@ impl Vector for __m256 {
         }
     }
     #[inline(always)]
+    unsafe fn low(self) -> Self {
+        self
+    }
+    #[inline(always)]
     unsafe fn fma(self, b: Self, c: Self) -> Self {
         // SAFETY: the caller has FMA.
         unsafe { _mm256_fmadd_ps(self, b, c) }
@@ -79,9 +85,9 @@ impl Vector for __m256 {
 }
 
 #[target_feature(enable = "avx2,fma")]
-unsafe fn entry<const MR: usize, const NV: usize, const PACKED: bool>(t: &Tile) {
+unsafe fn entry<const MR: usize, const NV: usize, const PACKED: bool, const TAIL: bool>(t: &Tile) {
     // SAFETY: this function enables the features; the caller answers for the operands.
-    unsafe { tile::<__m256, MR, NV, PACKED>(t) }
+    unsafe { tile::<__m256, MR, NV, PACKED, TAIL>(t) }
 }
 
 #[target_feature(enable = "avx2,fma")]
@@ -90,16 +96,16 @@ unsafe fn copy(from: *const f32, from_row: usize, to: *mut f32, to_row: usize, r
     unsafe { copy_rows::<__m256>(from, from_row, to, to_row, rows, cols) }
 }
 
-const fn rows<const NV: usize, const PACKED: bool>() -> [Option<TileFn>; MAX_ROWS] {
+const fn rows<const NV: usize, const PACKED: bool, const TAIL: bool>() -> [Option<TileFn>; MAX_ROWS] {
     let all: [TileFn; MAX_ROWS] = [
-        entry::<1, NV, PACKED>,
-        entry::<2, NV, PACKED>,
-        entry::<3, NV, PACKED>,
-        entry::<4, NV, PACKED>,
-        entry::<5, NV, PACKED>,
-        entry::<6, NV, PACKED>,
-        entry::<7, NV, PACKED>,
-        entry::<8, NV, PACKED>,
+        entry::<1, NV, PACKED, TAIL>,
+        entry::<2, NV, PACKED, TAIL>,
+        entry::<3, NV, PACKED, TAIL>,
+        entry::<4, NV, PACKED, TAIL>,
+        entry::<5, NV, PACKED, TAIL>,
+        entry::<6, NV, PACKED, TAIL>,
+        entry::<7, NV, PACKED, TAIL>,
+        entry::<8, NV, PACKED, TAIL>,
     ];
     // Accumulators, one row of B and one broadcast must fit into 16 registers.
     let mut table = [None; MAX_ROWS];
@@ -111,46 +117,121 @@ const fn rows<const NV: usize, const PACKED: bool>() -> [Option<TileFn>; MAX_ROW
     table
 }
 
-const fn tiles<const PACKED: bool>() -> [[Option<TileFn>; MAX_ROWS]; MAX_VECTORS] {
-    [rows::<1, PACKED>(), rows::<2, PACKED>(), rows::<3, PACKED>(), [None; MAX_ROWS]]
+const fn table<const PACKED: bool, const TAIL: bool>() -> Table {
+    let none = [None; MAX_ROWS];
+    [rows::<1, PACKED, TAIL>(), rows::<2, PACKED, TAIL>(), rows::<3, PACKED, TAIL>(), none]
+}
+
+const fn tables<const PACKED: bool>() -> [Table; 3] {
+    [table::<PACKED, false>(), table::<PACKED, true>(), [[None; MAX_ROWS]; MAX_VECTORS]]
 }
 
 pub(super) static TILES: Tiles = Tiles {
     lanes: 8,
     max_rows: [8, 6, 3, 0],
     wide: 2,
-    tiles: [tiles::<false>(), tiles::<true>()],
+    tables: [tables::<false>(), tables::<true>()],
+    // Half a vector takes as long as a whole one.
+    half: 0,
     copy,
-    transpose8,
+    transpose,
 };
 
-/// `to[j * to_row + i] = from[i * from_row + j]` for i, j in 0..8.
+/// `to[j * to_row + i] = from[i * from_row + j]` for i below `rows`, j below `cols`.
+/// Elements of `to` between `rows` and the next multiple of 8, but below `to_row`,
+/// may be overwritten.
 ///
 /// # Safety
-/// Requires AVX; all 64 elements must lie inside both allocations.
+/// Requires AVX2; all elements must lie inside both allocations, and
+/// `(cols - 1) * to_row + to_row` elements of `to`.
 #[target_feature(enable = "avx2")]
-pub(super) unsafe fn transpose8(from: *const f32, from_row: usize, to: *mut f32, to_row: usize) {
-    // SAFETY: the caller answers for the 64 elements on both sides.
+pub(super) unsafe fn transpose(
+    from: *const f32,
+    from_row: usize,
+    to: *mut f32,
+    to_row: usize,
+    rows: usize,
+    cols: usize,
+) {
+    let (whole_rows, whole) = (rows / 8 * 8, cols / 4 * 4);
+    // SAFETY: the caller answers for the elements on both sides.
     unsafe {
-        let mut r = [_mm256_setzero_ps(); 8];
+        // A cache line of each row at a time, all rows before the next line: reads
+        // use whole lines, and the target is written from front to back.
+        for line in (0..whole).step_by(16) {
+            for i in (0..whole_rows).step_by(8) {
+                for j in (line..whole.min(line + 16)).step_by(4) {
+                    four_columns::<true>(
+                        from.add(i * from_row + j),
+                        from_row,
+                        to.add(j * to_row + i),
+                        to_row,
+                        8,
+                    );
+                }
+            }
+            let (i, height) = (whole_rows, rows - whole_rows);
+            if height == 0 {
+                continue;
+            }
+            for j in (line..whole.min(line + 16)).step_by(4) {
+                let (from, to) = (from.add(i * from_row + j), to.add(j * to_row + i));
+                // What is stored beyond a short column, the next column overwrites;
+                // the last one has none.
+                if i + 8 <= to_row || (i == 0 && j + 4 < cols) {
+                    four_columns::<true>(from, from_row, to, to_row, height);
+                } else {
+                    four_columns::<false>(from, from_row, to, to_row, height);
+                }
+            }
+        }
+        for j in whole..cols {
+            for i in 0..rows {
+                *to.add(j * to_row + i) = *from.add(i * from_row + j);
+            }
+        }
+    }
+}
+
+/// Four columns of at most eight rows; `SPARE` if eight elements of each column
+/// of the target may be written, in the order of columns.
+///
+/// # Safety
+/// As for [`transpose`].
+#[target_feature(enable = "avx2")]
+#[inline]
+unsafe fn four_columns<const SPARE: bool>(
+    from: *const f32,
+    from_row: usize,
+    to: *mut f32,
+    to_row: usize,
+    height: usize,
+) {
+    // SAFETY: the caller answers for the elements on both sides.
+    unsafe {
+        // A row that is not there is another one's double: its elements are
+        // overwritten or never read.
+        let at = |i: usize| _mm_loadu_ps(from.add(i.min(height - 1) * from_row));
+        // Rows i and i + 4 share a vector: then two steps inside its halves do.
+        let mut r = [_mm256_setzero_ps(); 4];
         for (i, r) in r.iter_mut().enumerate() {
-            *r = _mm256_loadu_ps(from.add(i * from_row));
+            *r = _mm256_insertf128_ps::<1>(_mm256_castps128_ps256(at(i)), at(i + 4));
         }
-        let mut s = [_mm256_castsi256_ps(_mm256_set1_epi32(0)); 8];
-        for i in 0..4 {
-            s[2 * i] = _mm256_unpacklo_ps(r[2 * i], r[2 * i + 1]);
-            s[2 * i + 1] = _mm256_unpackhi_ps(r[2 * i], r[2 * i + 1]);
-        }
-        for half in 0..2 {
-            let q = &s[4 * half..4 * half + 4];
-            r[4 * half] = _mm256_shuffle_ps::<0x44>(q[0], q[2]);
-            r[4 * half + 1] = _mm256_shuffle_ps::<0xEE>(q[0], q[2]);
-            r[4 * half + 2] = _mm256_shuffle_ps::<0x44>(q[1], q[3]);
-            r[4 * half + 3] = _mm256_shuffle_ps::<0xEE>(q[1], q[3]);
-        }
-        for i in 0..4 {
-            _mm256_storeu_ps(to.add(i * to_row), _mm256_permute2f128_ps::<0x20>(r[i], r[i + 4]));
-            _mm256_storeu_ps(to.add((i + 4) * to_row), _mm256_permute2f128_ps::<0x31>(r[i], r[i + 4]));
+        let low = [_mm256_unpacklo_ps(r[0], r[1]), _mm256_unpacklo_ps(r[2], r[3])];
+        let high = [_mm256_unpackhi_ps(r[0], r[1]), _mm256_unpackhi_ps(r[2], r[3])];
+        let columns = [
+            _mm256_shuffle_ps::<0x44>(low[0], low[1]),
+            _mm256_shuffle_ps::<0xEE>(low[0], low[1]),
+            _mm256_shuffle_ps::<0x44>(high[0], high[1]),
+            _mm256_shuffle_ps::<0xEE>(high[0], high[1]),
+        ];
+        for (j, column) in columns.into_iter().enumerate() {
+            let to = to.add(j * to_row);
+            if SPARE {
+                _mm256_storeu_ps(to, column);
+            } else {
+                column.store_masked(__m256::mask(height), to);
+            }
         }
     }
 }

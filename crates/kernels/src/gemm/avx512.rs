@@ -1,14 +1,19 @@
 //! AVX-512: 16 lanes, 32 registers.
 
-use super::micro::{MAX_ROWS, MAX_VECTORS, Tile, TileFn, Tiles, Vector, copy_rows, tile};
+use super::micro::{MAX_ROWS, Table, Tile, TileFn, Tiles, Vector, copy_rows, tile, tile_half};
 use std::arch::x86_64::{
-    __m512, __mmask16, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps,
-    _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
+    __m256, __m512, __mmask8, __mmask16, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_mask_storeu_ps,
+    _mm256_maskz_loadu_ps, _mm256_set1_ps, _mm256_setzero_ps, _mm256_storeu_ps, _mm512_castps512_ps256,
+    _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_set1_ps,
+    _mm512_setzero_ps, _mm512_storeu_ps,
 };
 
 impl Vector for __m512 {
     const LANES: usize = 16;
     type Mask = __mmask16;
+    // LLVM gathers the loads of all four steps and runs out of registers.
+    const UNROLL: bool = false;
+    type Half = Half;
 
     #[inline(always)]
     unsafe fn zero() -> Self {
@@ -45,16 +50,89 @@ impl Vector for __m512 {
         unsafe { _mm512_mask_storeu_ps(to, mask, self) }
     }
     #[inline(always)]
+    unsafe fn low(self) -> Half {
+        // SAFETY: the caller has AVX-512F.
+        Half(unsafe { _mm512_castps512_ps256(self) })
+    }
+    #[inline(always)]
     unsafe fn fma(self, b: Self, c: Self) -> Self {
         // SAFETY: the caller has AVX-512F.
         unsafe { _mm512_fmadd_ps(self, b, c) }
     }
 }
 
+/// 8 lanes with the masks of AVX-512VL.
+#[derive(Clone, Copy)]
+pub(super) struct Half(__m256);
+
+impl Vector for Half {
+    const LANES: usize = 8;
+    type Mask = __mmask8;
+    const UNROLL: bool = false;
+    type Half = Half;
+
+    #[inline(always)]
+    unsafe fn zero() -> Self {
+        // SAFETY: the caller has AVX.
+        Half(unsafe { _mm256_setzero_ps() })
+    }
+    #[inline(always)]
+    unsafe fn splat(x: f32) -> Self {
+        // SAFETY: the caller has AVX.
+        Half(unsafe { _mm256_set1_ps(x) })
+    }
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        // SAFETY: the caller has AVX and 8 readable elements.
+        Half(unsafe { _mm256_loadu_ps(from) })
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        // SAFETY: the caller has AVX and 8 writable elements.
+        unsafe { _mm256_storeu_ps(to, self.0) }
+    }
+    #[inline(always)]
+    unsafe fn mask(lanes: usize) -> __mmask8 {
+        ((1_u32 << lanes) - 1) as __mmask8
+    }
+    #[inline(always)]
+    unsafe fn load_masked(mask: __mmask8, from: *const f32) -> Self {
+        // SAFETY: the caller has AVX-512VL; lanes outside the mask are not read.
+        Half(unsafe { _mm256_maskz_loadu_ps(mask, from) })
+    }
+    #[inline(always)]
+    unsafe fn store_masked(self, mask: __mmask8, to: *mut f32) {
+        // SAFETY: the caller has AVX-512VL; lanes outside the mask are not written.
+        unsafe { _mm256_mask_storeu_ps(to, mask, self.0) }
+    }
+    #[inline(always)]
+    unsafe fn low(self) -> Half {
+        self
+    }
+    #[inline(always)]
+    unsafe fn fma(self, b: Self, c: Self) -> Self {
+        // SAFETY: the caller has FMA.
+        Half(unsafe { _mm256_fmadd_ps(self.0, b.0, c.0) })
+    }
+}
+
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-unsafe fn entry<const MR: usize, const NV: usize, const PACKED: bool>(t: &Tile) {
+unsafe fn entry<const MR: usize, const NV: usize, const PACKED: bool, const TAIL: bool>(t: &Tile) {
     // SAFETY: this function enables the features; the caller answers for the operands.
-    unsafe { tile::<__m512, MR, NV, PACKED>(t) }
+    unsafe { tile::<__m512, MR, NV, PACKED, TAIL>(t) }
+}
+
+/// `NV` whole vectors and a half.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+unsafe fn entry_half<const MR: usize, const NV: usize, const PACKED: bool>(t: &Tile) {
+    // SAFETY: this function enables the features; the caller answers for the operands.
+    unsafe {
+        if NV == 0 {
+            tile::<Half, MR, 1, PACKED, true>(t);
+        } else {
+            tile_half::<__m512, MR, NV, PACKED>(t);
+        }
+    }
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
@@ -63,36 +141,74 @@ unsafe fn copy(from: *const f32, from_row: usize, to: *mut f32, to_row: usize, r
     unsafe { copy_rows::<__m512>(from, from_row, to, to_row, rows, cols) }
 }
 
-const fn rows<const NV: usize, const PACKED: bool>() -> [Option<TileFn>; MAX_ROWS] {
-    let all: [TileFn; MAX_ROWS] = [
-        entry::<1, NV, PACKED>,
-        entry::<2, NV, PACKED>,
-        entry::<3, NV, PACKED>,
-        entry::<4, NV, PACKED>,
-        entry::<5, NV, PACKED>,
-        entry::<6, NV, PACKED>,
-        entry::<7, NV, PACKED>,
-        entry::<8, NV, PACKED>,
-    ];
-    // Accumulators, one row of B and one broadcast must fit into 32 registers.
+/// Accumulators, one row of B and one broadcast must fit into 32 registers.
+const fn fitting(nv: usize, all: [TileFn; MAX_ROWS]) -> [Option<TileFn>; MAX_ROWS] {
     let mut table = [None; MAX_ROWS];
     let mut i = 0;
-    while i < MAX_ROWS && (i + 1) * NV + NV < 32 {
+    while i < MAX_ROWS && (i + 1) * nv + nv < 32 {
         table[i] = Some(all[i]);
         i += 1;
     }
     table
 }
 
-const fn tiles<const PACKED: bool>() -> [[Option<TileFn>; MAX_ROWS]; MAX_VECTORS] {
-    [rows::<1, PACKED>(), rows::<2, PACKED>(), rows::<3, PACKED>(), rows::<4, PACKED>()]
+const fn rows<const NV: usize, const PACKED: bool, const TAIL: bool>() -> [Option<TileFn>; MAX_ROWS] {
+    fitting(
+        NV,
+        [
+            entry::<1, NV, PACKED, TAIL>,
+            entry::<2, NV, PACKED, TAIL>,
+            entry::<3, NV, PACKED, TAIL>,
+            entry::<4, NV, PACKED, TAIL>,
+            entry::<5, NV, PACKED, TAIL>,
+            entry::<6, NV, PACKED, TAIL>,
+            entry::<7, NV, PACKED, TAIL>,
+            entry::<8, NV, PACKED, TAIL>,
+        ],
+    )
+}
+
+const fn rows_half<const NV: usize, const PACKED: bool>() -> [Option<TileFn>; MAX_ROWS] {
+    fitting(
+        NV + 1,
+        [
+            entry_half::<1, NV, PACKED>,
+            entry_half::<2, NV, PACKED>,
+            entry_half::<3, NV, PACKED>,
+            entry_half::<4, NV, PACKED>,
+            entry_half::<5, NV, PACKED>,
+            entry_half::<6, NV, PACKED>,
+            entry_half::<7, NV, PACKED>,
+            entry_half::<8, NV, PACKED>,
+        ],
+    )
+}
+
+const fn whole<const PACKED: bool, const TAIL: bool>() -> Table {
+    [
+        rows::<1, PACKED, TAIL>(),
+        rows::<2, PACKED, TAIL>(),
+        rows::<3, PACKED, TAIL>(),
+        rows::<4, PACKED, TAIL>(),
+    ]
+}
+
+const fn half<const PACKED: bool>() -> Table {
+    [rows_half::<0, PACKED>(), rows_half::<1, PACKED>(), rows_half::<2, PACKED>(), rows_half::<3, PACKED>()]
+}
+
+const fn tables<const PACKED: bool>() -> [Table; 3] {
+    [whole::<PACKED, false>(), whole::<PACKED, true>(), half::<PACKED>()]
 }
 
 pub(super) static TILES: Tiles = Tiles {
     lanes: 16,
     max_rows: [8, 8, 8, 6],
     wide: 3,
-    tiles: [tiles::<false>(), tiles::<true>()],
+    tables: [tables::<false>(), tables::<true>()],
+    // Processors that work on 256 bits at a time do half a vector in half the
+    // time; on the others it costs nothing.
+    half: Half::LANES,
     copy,
-    transpose8: super::avx2::transpose8,
+    transpose: super::avx2::transpose,
 };

@@ -266,8 +266,7 @@ impl Problem<'_> {
         // SAFETY: row i and column col lie inside C, which has `a.rows * n` elements.
         let c = unsafe { self.c.0.add(i * self.n + col) };
         let tile = Tile { k: kc, n: cols, a, a_row, a_col, b, b_row, c, c_row: self.n, first };
-        let run = self.tiles.tiles[usize::from(packed)][vectors - 1][rows - 1]
-            .expect("tile heights are within the table");
+        let run = self.tiles.of(packed, vectors, rows, cols);
         // SAFETY: the table belongs to an instruction set that the processor has
         // (`Isa` is a proof of that). `rows × kc` of A and `kc × cols` of B lie
         // inside the matrices or the packed panels, `rows × cols` of C belongs to

@@ -165,7 +165,7 @@ impl Rows<'_> {
             Start::Accumulate => First::Load,
             Start::Bias(bias) => First::Bias(bias[col..col + cols].as_ptr()),
         };
-        let run = self.tiles.tiles[0][vectors - 1][rows - 1].expect("tile heights are within the table");
+        let run = self.tiles.of(false, vectors, rows, cols);
         // SAFETY: the panel of this group begins at `(col - jc) * kb` and has `kb` rows.
         let b = unsafe { self.b.0.add((col - self.jc) * self.kb + pc * width) }.cast_const();
         // SAFETY: row r of C lies inside C and has n elements from there on.
@@ -328,8 +328,7 @@ impl Columns<'_> {
                             let (k, n) = (kp, group.cols);
                             let t =
                                 Tile { k, n, a, a_row: 1, a_col, b, b_row: stride, c, c_row: self.n, first };
-                            let run = self.tiles.tiles[1][group.vectors - 1][height - 1]
-                                .expect("tile heights are within the table");
+                            let run = self.tiles.of(true, group.vectors, height, n);
                             // SAFETY: the table belongs to an instruction set that the
                             // processor has. `height × kp` of A lie in the matrix or the
                             // panel, `kp × n` of B are written, and this part of C

@@ -13,6 +13,11 @@ pub(super) trait Vector: Copy {
     const LANES: usize;
     /// Selects the first lanes.
     type Mask: Copy;
+    /// Whether four steps of k go into one round of the loop, whose own
+    /// instructions compete with the multiply-adds for the front end.
+    const UNROLL: bool;
+    /// A vector of half as many lanes, for the end of a row.
+    type Half: Vector;
 
     unsafe fn zero() -> Self;
     unsafe fn splat(x: f32) -> Self;
@@ -29,6 +34,8 @@ pub(super) trait Vector: Copy {
         // part of every x86-64.
         unsafe { std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(at.cast()) };
     }
+    /// The lower half of the lanes.
+    unsafe fn low(self) -> Self::Half;
     /// `self * b + c`
     unsafe fn fma(self, b: Self, c: Self) -> Self;
 }
@@ -60,24 +67,15 @@ pub(super) struct Tile {
 /// A tile of fixed size; `MR` and `NV` are in its table position.
 pub(super) type TileFn = unsafe fn(&Tile);
 
-/// The tile's arithmetic. `PACKED` means that rows of A are adjacent
-/// (`a_row == 1`), so that one pointer serves all of them.
-///
-/// # Safety
-/// The instruction set of `V` must be present, and the strides must keep all
-/// `MR × k`, `k × n` and `MR × n` elements inside their allocations.
-#[inline(always)]
-pub(super) unsafe fn tile<V: Vector, const MR: usize, const NV: usize, const PACKED: bool>(t: &Tile) {
-    let last = t.n - (NV - 1) * V::LANES;
-    // SAFETY: the caller has the instruction set.
-    let mask = unsafe { V::mask(last) };
-    if last == V::LANES {
-        // SAFETY: as for this function.
-        unsafe { tile_body::<V, MR, NV, PACKED, false>(t, mask) }
-    } else {
-        // SAFETY: as for this function.
-        unsafe { tile_body::<V, MR, NV, PACKED, true>(t, mask) }
-    }
+/// How the rows of a tile end.
+#[derive(Clone, Copy)]
+pub(super) enum End {
+    /// With a whole vector.
+    Whole,
+    /// Inside a vector.
+    Inside,
+    /// Inside a vector's first half, and half a vector is cheaper than a whole one.
+    Half,
 }
 
 /// Inner extents from which on fetching the next tile's C ahead pays.
@@ -123,17 +121,28 @@ unsafe fn step<V: Vector, const MR: usize, const NV: usize, const TAIL: bool>(
     }
 }
 
+/// The tile's arithmetic. `PACKED` means that rows of A are adjacent
+/// (`a_row == 1`), so that one pointer serves all of them; `TAIL` that rows of C
+/// end inside a vector.
+///
 /// # Safety
-/// As for [`tile`].
+/// The instruction set of `V` must be present, and the strides must keep all
+/// `MR × k`, `k × n` and `MR × n` elements inside their allocations.
 #[inline(always)]
-unsafe fn tile_body<V: Vector, const MR: usize, const NV: usize, const PACKED: bool, const TAIL: bool>(
+pub(super) unsafe fn tile<
+    V: Vector,
+    const MR: usize,
+    const NV: usize,
+    const PACKED: bool,
+    const TAIL: bool,
+>(
     t: &Tile,
-    mask: V::Mask,
 ) {
     let (a_row, a_col) = if PACKED { (1, t.a_col) } else { (t.a_row, 1) };
     // SAFETY: the caller keeps every access below inside the operands; the last
     // vector of a row is masked when the row ends inside it.
     unsafe {
+        let mask = V::mask(t.n - (NV - 1) * V::LANES);
         let mut sum = match t.first {
             First::Zero => [[V::zero(); NV]; MR],
             First::Bias(bias) => [row::<V, NV, TAIL>(bias, mask); MR],
@@ -154,9 +163,8 @@ unsafe fn tile_body<V: Vector, const MR: usize, const NV: usize, const PACKED: b
             }
         }
         let (mut a, mut b) = (t.a, t.b);
-        // Four steps at once: the loop's own instructions compete with the
-        // multiply-adds for the front end.
-        for _ in 0..t.k / 4 {
+        let unrolled = if V::UNROLL { t.k / 4 } else { 0 };
+        for _ in 0..unrolled {
             step::<V, MR, NV, TAIL>(&mut sum, (a, a_row), b, mask);
             step::<V, MR, NV, TAIL>(&mut sum, (a.add(a_col), a_row), b.add(t.b_row), mask);
             step::<V, MR, NV, TAIL>(&mut sum, (a.add(2 * a_col), a_row), b.add(2 * t.b_row), mask);
@@ -164,7 +172,7 @@ unsafe fn tile_body<V: Vector, const MR: usize, const NV: usize, const PACKED: b
             a = a.add(4 * a_col);
             b = b.add(4 * t.b_row);
         }
-        for _ in 0..t.k % 4 {
+        for _ in 4 * unrolled..t.k {
             step::<V, MR, NV, TAIL>(&mut sum, (a, a_row), b, mask);
             a = a.add(a_col);
             b = b.add(t.b_row);
@@ -178,6 +186,58 @@ unsafe fn tile_body<V: Vector, const MR: usize, const NV: usize, const PACKED: b
                     s.store(to);
                 }
             }
+        }
+    }
+}
+
+/// The same with rows of `NV` whole vectors and at most half a vector.
+///
+/// # Safety
+/// As for [`tile`].
+#[inline(always)]
+pub(super) unsafe fn tile_half<V: Vector, const MR: usize, const NV: usize, const PACKED: bool>(t: &Tile) {
+    let (a_row, a_col) = if PACKED { (1, t.a_col) } else { (t.a_row, 1) };
+    // SAFETY: the caller keeps every access below inside the operands; the half
+    // vector is masked to the elements that a row has.
+    unsafe {
+        let mask = V::Half::mask(t.n - NV * V::LANES);
+        let load = |from: *const f32| {
+            let mut whole = [V::zero(); NV];
+            for (j, v) in whole.iter_mut().enumerate() {
+                *v = V::load(from.add(j * V::LANES));
+            }
+            (whole, V::Half::load_masked(mask, from.add(NV * V::LANES)))
+        };
+        let mut sum = match t.first {
+            First::Zero => [([V::zero(); NV], V::Half::zero()); MR],
+            First::Bias(bias) => [load(bias); MR],
+            First::Load => {
+                let mut sum = [([V::zero(); NV], V::Half::zero()); MR];
+                for (i, sum) in sum.iter_mut().enumerate() {
+                    *sum = load(t.c.add(i * t.c_row));
+                }
+                sum
+            }
+        };
+        let (mut a, mut b) = (t.a, t.b);
+        for _ in 0..t.k {
+            let (y, y_half) = load(b);
+            for (i, (sum, half)) in sum.iter_mut().enumerate() {
+                let x = V::splat(*a.add(i * a_row));
+                for (s, y) in sum.iter_mut().zip(y) {
+                    *s = x.fma(y, *s);
+                }
+                *half = x.low().fma(y_half, *half);
+            }
+            a = a.add(a_col);
+            b = b.add(t.b_row);
+        }
+        for (i, (sum, half)) in sum.iter().enumerate() {
+            let to = t.c.add(i * t.c_row);
+            for (j, s) in sum.iter().enumerate() {
+                s.store(to.add(j * V::LANES));
+            }
+            half.store_masked(mask, to.add(NV * V::LANES));
         }
     }
 }
@@ -211,7 +271,10 @@ pub(super) unsafe fn copy_rows<V: Vector>(
     }
 }
 
-/// The tiles of one instruction set: `tiles[packed][nv - 1][mr - 1]`.
+/// Tiles by width and height: `[nv - 1][mr - 1]`.
+pub(super) type Table = [[Option<TileFn>; MAX_ROWS]; MAX_VECTORS];
+
+/// The tiles of one instruction set.
 #[derive(Clone, Copy)]
 pub(super) struct Tiles {
     /// Elements of a vector.
@@ -220,11 +283,34 @@ pub(super) struct Tiles {
     pub(super) max_rows: [usize; MAX_VECTORS],
     /// Preferred vectors of a tile; column groups use this width and finish with others.
     pub(super) wide: usize,
-    pub(super) tiles: [[[Option<TileFn>; MAX_ROWS]; MAX_VECTORS]; 2],
+    /// `[packed][end]`. A function for each: several tiles in one make LLVM spill.
+    pub(super) tables: [[Table; 3]; 2],
+    /// Most elements after the whole vectors of a row that count as half a vector.
+    pub(super) half: usize,
     /// Copies rows: source, its stride, target, its stride, rows, columns.
     pub(super) copy: unsafe fn(*const f32, usize, *mut f32, usize, usize, usize),
-    /// Transposes an 8×8 block, so that packing has no scalar inner loop.
-    pub(super) transpose8: unsafe fn(*const f32, usize, *mut f32, usize),
+    /// Transposes rows: source, its stride, target, its stride, rows, columns.
+    pub(super) transpose: unsafe fn(*const f32, usize, *mut f32, usize, usize, usize),
+}
+
+impl Tiles {
+    /// The tile of `rows` rows and `cols` columns in `vectors` vectors.
+    ///
+    /// # Panics
+    /// If there is none of this size.
+    #[inline]
+    pub(super) fn of(&self, packed: bool, vectors: usize, rows: usize, cols: usize) -> TileFn {
+        let last = cols - (vectors - 1) * self.lanes;
+        let end = if last == self.lanes {
+            End::Whole
+        } else if last <= self.half {
+            End::Half
+        } else {
+            End::Inside
+        };
+        self.tables[usize::from(packed)][end as usize][vectors - 1][rows - 1]
+            .expect("tile heights are within the table")
+    }
 }
 
 pub(super) const MAX_VECTORS: usize = 4;

@@ -55,32 +55,18 @@ pub(super) fn columns(tiles: &Tiles, from: Mat<'_, f32>, block: Block, to: &mut 
         return;
     }
     assert_eq!(from.col_stride, 1, "one stride of a matrix must be 1");
-    let (whole_rows, whole_cols) = (rows / 8 * 8, cols / 8 * 8);
-    let base = row * from.row_stride + col;
-    if whole_rows > 0 && whole_cols > 0 {
-        let end = base + (whole_rows - 1) * from.row_stride + whole_cols;
-        assert!(end <= from.data.len(), "block outside the matrix");
+    if rows == 0 || cols == 0 {
+        return;
     }
-    // A cache line of each row at a time, all rows before the next line: reads
-    // use whole lines, and the panel is written from front to back.
-    for line in (0..whole_cols).step_by(16) {
-        for i in (0..whole_rows).step_by(8) {
-            for j in (line..whole_cols.min(line + 16)).step_by(8) {
-                let source = from.data[base + i * from.row_stride + j..].as_ptr();
-                let target = to[j * stride + i..].as_mut_ptr();
-                // SAFETY: `tiles` is handed out only for an instruction set that the
-                // processor has; the last of the 64 elements on either side lies
-                // inside the slices by the assertions above.
-                unsafe { (tiles.transpose8)(source, from.row_stride, target, stride) };
-            }
-        }
-    }
-    for i in 0..rows {
-        let from_col = if i < whole_rows { whole_cols } else { 0 };
-        let source = &from.data[base + i * from.row_stride..][..cols];
-        for j in from_col..cols {
-            to[j * stride + i] = source[j];
-        }
+    let first = row * from.row_stride + col;
+    let last = first + (rows - 1) * from.row_stride + cols;
+    assert!(last <= from.data.len(), "block outside the matrix");
+    assert!(rows <= stride && cols * stride <= to.len(), "panel buffer too small");
+    // SAFETY: `tiles` is handed out only for an instruction set that the
+    // processor has; every element lies inside the slices by the assertions above.
+    unsafe {
+        let source = from.data[first..].as_ptr();
+        (tiles.transpose)(source, from.row_stride, to.as_mut_ptr(), stride, rows, cols);
     }
 }
 
