@@ -2,7 +2,7 @@
 
 use crate::arena::{Arena, Pieces, place};
 use crate::layer::{Backward, Cx, Forward, Layer, Mode};
-use crate::loss::{Score, Targets};
+use crate::loss::{Reduction, Score, Targets};
 use crate::observe::{Event, Observer, Part, Probe};
 use crate::optim::Updater;
 use crate::plan::{BackwardStep, ForwardStep, LossStep, NodePlan, Plan, Program, SlotId, Step};
@@ -333,6 +333,9 @@ impl<T: Real> Executor<T> {
         let score = plan.loss.forward(isa, n, output, targets, work, losses);
         if s.grad.is_some() {
             plan.loss.backward(isa, n, output, targets, work, grad);
+            if plan.reduction == Reduction::Sum {
+                elementwise::scale(isa, T::from_f64(n as f64), grad);
+            }
             if let Some(weight) = s.weight {
                 elementwise::scale(isa, T::from_f64(weight), grad);
             }

@@ -5,9 +5,9 @@ use crate::init::Init;
 use crate::layer::LayerKind;
 use crate::layers::{
     Activation, AdaptiveAvgPool2d, Add, AvgPool2d, BatchNorm, Concat, Conv2d, Dropout, Flatten, Linear,
-    LocalResponseNorm, MaxPool2d,
+    LocalResponseNorm, MaxPool2d, Softmax,
 };
-use crate::loss::Loss;
+use crate::loss::{Loss, Reduction};
 
 /// A node of a graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -45,6 +45,7 @@ pub struct Graph {
     input_shape: Shape,
     output: NodeId,
     loss: Loss,
+    reduction: Reduction,
     auxiliaries: Vec<(NodeId, f64)>,
     scope: Vec<String>,
 }
@@ -59,6 +60,7 @@ impl Graph {
             input_shape,
             output: NodeId(0),
             loss: Loss::CrossEntropy,
+            reduction: Reduction::Mean,
             auxiliaries: Vec::new(),
             scope: Vec::new(),
         }
@@ -191,6 +193,17 @@ impl Graph {
         self.loss = loss;
     }
 
+    /// Chooses what the gradients of the examples become together.
+    pub fn reduction(&mut self, reduction: Reduction) {
+        self.reduction = reduction;
+    }
+
+    /// What the gradients of the examples become together.
+    #[must_use]
+    pub fn reduced(&self) -> Reduction {
+        self.reduction
+    }
+
     /// Adds an auxiliary output: training minimises the loss of the output plus
     /// `weight` times the same loss of this node. An evaluation neither counts
     /// it nor runs the layers that only it needs. Szegedy et al. 2015 use two of
@@ -210,4 +223,4 @@ macro_rules! into_kind {
     )* };
 }
 into_kind!(Linear, Activation, BatchNorm, Dropout, Flatten, Add);
-into_kind!(Conv2d, MaxPool2d, AvgPool2d, AdaptiveAvgPool2d, LocalResponseNorm, Concat);
+into_kind!(Conv2d, MaxPool2d, AvgPool2d, AdaptiveAvgPool2d, LocalResponseNorm, Concat, Softmax);

@@ -14,7 +14,7 @@ use crate::error::Problem;
 use crate::init::{Fans, Init};
 use crate::layers::{
     Activation, AdaptiveAvgPool2d, Add, AvgPool2d, BatchNorm, Concat, Conv2d, Dropout, Flatten, Linear,
-    LocalResponseNorm, MaxPool2d,
+    LocalResponseNorm, MaxPool2d, Softmax,
 };
 use crate::observe::{Part, Probe};
 use crate::rng::{Draw, Rng, Stream};
@@ -292,6 +292,7 @@ pub enum LayerKind {
     AdaptiveAvgPool2d(AdaptiveAvgPool2d),
     LocalResponseNorm(LocalResponseNorm),
     Concat(Concat),
+    Softmax(Softmax),
 }
 
 /// Calls one method of whichever layer it is.
@@ -310,6 +311,7 @@ macro_rules! each {
             LayerKind::AdaptiveAvgPool2d($layer) => $call,
             LayerKind::LocalResponseNorm($layer) => $call,
             LayerKind::Concat($layer) => $call,
+            LayerKind::Softmax($layer) => $call,
         }
     };
 }

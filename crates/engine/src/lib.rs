@@ -34,7 +34,7 @@ pub use alone::{Alone, Gradients};
 pub use error::{PlanError, PlanErrors, Problem};
 pub use exec::{Executor, MAX_INPUTS};
 pub use graph::{Graph, Node, NodeId};
-pub use loss::{Loss, Score, Targets};
+pub use loss::{Loss, Reduction, Score, Targets};
 pub use observe::{Event, Observer, Part, Probe, Unobserved, Wants};
 pub use plan::{NodePlan, Plan, PlanOptions};
 pub use rng::{Draw, Rng, Stream};

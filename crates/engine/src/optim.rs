@@ -212,13 +212,16 @@ pub struct Updates {
     pub penalty: Penalty,
     /// Bound on the gradient.
     pub clip: Clip,
+    /// Whether the loss is made large instead of small, as PyTorch's `maximize`:
+    /// the gradient changes its sign before the penalty is added.
+    pub maximize: bool,
 }
 
 impl Updates {
     /// A rule without penalty or bound.
     #[must_use]
     pub fn new(optimizer: Optimizer) -> Self {
-        Updates { optimizer, penalty: Penalty::None, clip: Clip::None }
+        Updates { optimizer, penalty: Penalty::None, clip: Clip::None, maximize: false }
     }
 }
 
@@ -293,6 +296,11 @@ impl<T: Real> Updater<T> {
     pub fn update(&mut self, isa: Isa, params: &mut [T], grads: &mut [T]) {
         self.t += 1;
         self.clip(isa, grads);
+        if self.updates.maximize {
+            for (range, _) in &self.parts {
+                kobai_kernels::elementwise::scale(isa, -T::ONE, &mut grads[range.clone()]);
+            }
+        }
         for (range, decay) in &self.parts {
             let (p, g) = (&mut params[range.clone()], &mut grads[range.clone()]);
             if *decay {

@@ -36,7 +36,7 @@ fn at(exec: &mut Executor<f64>, params: &[f64], loss: Loss) -> (f64, Vec<f64>) {
     let (classes, numbers) = (labels(N, 3, 2), values(N * 3, 3));
     let targets = match loss {
         Loss::CrossEntropy => Targets::Classes(&classes),
-        Loss::MeanSquaredError => Targets::Values(&numbers),
+        _ => Targets::Values(&numbers),
     };
     let score = exec.forward_backward(N, targets, &mut Unobserved);
     (score.loss(), exec.grads().to_vec())

@@ -8,7 +8,7 @@ use kobai_engine::init::Init;
 use kobai_engine::layer::LayerKind;
 use kobai_engine::layers::{
     Activation, AdaptiveAvgPool2d, Add, AvgPool2d, BatchNorm, Concat, Conv2d, Dropout, Flatten, Linear,
-    LocalResponseNorm, MaxPool2d, Scaling, SigmoidGradient,
+    LocalResponseNorm, MaxPool2d, Scaling, SigmoidGradient, Softmax,
 };
 use kobai_engine::plan::Step;
 use kobai_engine::{Alone, Executor, Graph, Loss, NodeId, Plan, PlanOptions, Shape, Targets, Unobserved};
@@ -129,6 +129,11 @@ registry! {
         case("one input", Concat, &[&[2, 2, 2]], 2),
         case("eight inputs", Concat, &[&[1], &[2], &[3], &[1], &[1], &[2], &[1], &[1]], 2),
     ],
+    Softmax => vec![
+        case("features", Softmax, &[&[7]], 3),
+        case("many features", Softmax, &[&[35]], 2),
+        case("channels of each pixel", Softmax, &[&[3, 2, 2]], 2),
+    ],
     Conv2d => vec![
         case("1×1", Conv2d::new(3, 1), &[&[2, 3, 4]], 2),
         case("1×1, stride 2", Conv2d::new(3, 1).stride(2), &[&[2, 5, 4]], 2),
@@ -180,7 +185,8 @@ fn activations() -> Vec<Activation> {
             | Activation::Gelu
             | Activation::Softplus
             | Activation::HardSwish
-            | Activation::Relu6 => {}
+            | Activation::Relu6
+            | Activation::Exp => {}
         }
     }
     vec![
@@ -195,6 +201,7 @@ fn activations() -> Vec<Activation> {
         Activation::Softplus,
         Activation::HardSwish,
         Activation::Relu6,
+        Activation::Exp,
     ]
 }
 
@@ -318,12 +325,19 @@ impl Answers {
 /// Answers of the right kind. A new loss does not compile before it is here.
 fn answers(loss: Loss, n: usize, width: usize) -> Answers {
     match loss {
-        Loss::CrossEntropy => Answers::Classes(labels(n, width as u32, 20)),
-        Loss::MeanSquaredError => Answers::Values(values(n * width, 20)),
+        Loss::CrossEntropy | Loss::CrossEntropyOfProbabilities => {
+            Answers::Classes(labels(n, width as u32, 20))
+        }
+        // One-hot: a loss of values that is given classes.
+        Loss::BinaryCrossEntropy => Answers::Classes(labels(n, width as u32, 21)),
+        Loss::MeanSquaredError | Loss::MeanAbsoluteError => Answers::Values(values(n * width, 20)),
+        Loss::BinaryCrossEntropyOfProbabilities => {
+            Answers::Values(values(n * width, 20).iter().map(|v| 0.5 + 0.4 * v.clamp(-1.0, 1.0)).collect())
+        }
     }
 }
 
-const LOSSES: [Loss; 2] = [Loss::CrossEntropy, Loss::MeanSquaredError];
+const LOSSES: [Loss; 6] = Loss::ALL;
 
 /// The loss of a planned network as a function of the params of each node.
 /// Node by node, not tensor by tensor: a bias before batch norm has gradient
@@ -369,7 +383,10 @@ fn network_reports(
 fn check_network(what: &str, n: usize, build: impl Fn(&mut Graph) -> NodeId, input: &[usize]) {
     for loss in LOSSES {
         let mut graph = Graph::new(Shape::new(input));
-        let output = build(&mut graph);
+        let mut output = build(&mut graph);
+        if loss.takes_probabilities() {
+            output = graph.layer("softmax", Softmax, &[output]);
+        }
         graph.output(output, loss);
         let plan = Plan::new(&graph, &PlanOptions::batch(n)).expect(what);
         let mut params = Executor::<f64>::new(plan.into(), 3, Pool::serial().into()).params().to_vec();
@@ -514,7 +531,9 @@ fn from_input(n: usize, width: usize, rest: impl Fn(&mut Graph, NodeId) -> NodeI
 fn every_loss_with_respect_to_its_input() {
     for loss in LOSSES {
         for (n, width) in [(1, 2), (4, 3), (6, 10), (3, 37)] {
-            let (mut graph, one_hot) = from_input(n, width, |_, x| x);
+            let (mut graph, one_hot) = from_input(n, width, |g, x| {
+                if loss.takes_probabilities() { g.layer("softmax", Softmax, &[x]) } else { x }
+            });
             graph.output(graph.head().0, loss);
             let params: Vec<f64> = values(n * width, 40).iter().map(|v| 3.0 * v).collect();
             let what = format!("{} of {n}×{width}", loss.name());

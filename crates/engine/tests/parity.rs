@@ -5,7 +5,7 @@
 //! for the rounding of the expected value to the compared type. A gradient
 //! in evaluation mode is not compared: the engine has none.
 
-use kobai_engine::layers::{Activation, BatchNorm, Linear};
+use kobai_engine::layers::{Activation, BatchNorm, Linear, Softmax};
 use kobai_engine::optim::{Clip, Optimizer, ParamRule, Penalty, Updater, Updates};
 use kobai_engine::{Alone, Executor, Graph, Loss, Plan, PlanOptions, Targets, Unobserved};
 use kobai_kernels::{Isa, Pool, Real};
@@ -48,6 +48,7 @@ in_both_types!(
     batch_norm,
     cross_entropy,
     mean_squared_error,
+    other_losses,
     optimizers,
     clipping,
     mlp_on_the_executor,
@@ -190,6 +191,40 @@ fn mean_squared_error<T: Number>() {
     let (loss, _, grad) = loss_of(Loss::MeanSquaredError, 6, g.f64("y"), Targets::Values(&target));
     check(&g, "loss", &[T::from_f64(loss)], Tol::sum(18 + 2));
     check(&g, "grad_y", &grad, Tol::sum(1 + 2 + 1));
+}
+
+fn other_losses<T: Number>() {
+    let g = Golden::open("losses");
+    let target: Vec<T> = to(g.f64("target"));
+    let labels: Vec<u32> = g.i64("labels").iter().map(|l| *l as u32).collect();
+    for (name, loss, input, targets) in [
+        ("mean_absolute_error", Loss::MeanAbsoluteError, "z", Targets::Values(&target)),
+        ("binary_cross_entropy", Loss::BinaryCrossEntropy, "z", Targets::Values(&target)),
+        (
+            "binary_cross_entropy_of_probabilities",
+            Loss::BinaryCrossEntropyOfProbabilities,
+            "probabilities",
+            Targets::Values(&target),
+        ),
+        (
+            "cross_entropy_of_probabilities",
+            Loss::CrossEntropyOfProbabilities,
+            "probabilities",
+            Targets::Classes(&labels),
+        ),
+    ] {
+        let (value, _, grad) = loss_of::<T>(loss, 6, g.f64(input), targets);
+        // 18 terms of a logarithm, an exponential and some sums, all in double precision;
+        // a rounding of a probability weighs 1/p in the gradient.
+        check(&g, &format!("{name}.loss"), &[T::from_f64(value)], Tol::sum(18 + 6));
+        let least = g.f64("probabilities").iter().copied().fold(1.0, f64::min);
+        let magnitude = if loss.takes_probabilities() { 1.0 / (least * least) } else { 1.0 };
+        check(&g, &format!("{name}.grad"), &grad, Tol::sum(8).of_magnitude(magnitude));
+    }
+    let mut layer = Alone::<T>::new(Softmax, &[[3].into()], 6).unwrap();
+    let y = layer.forward(&[&to(g.f64("z"))]);
+    check(&g, "probabilities", &y, Tol::sum(3 + 6));
+    check(&g, "softmax.grad", &layer.backward(&target).inputs[0], Tol::sum(3 + 6));
 }
 
 fn optimizers<T: Number>() {

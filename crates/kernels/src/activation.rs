@@ -132,6 +132,32 @@ pub fn relu6_backward<T: Real>(isa: Isa, output: &[T], grad: &mut [T]) {
     backward(isa, output, grad, Relu6, |g, y| if y <= 0.0 || y >= 6.0 { 0.0 } else { g });
 }
 
+/// y = eˣ.
+pub fn exp<T: Real>(isa: Isa, values: &mut [T]) {
+    #[derive(Clone, Copy)]
+    struct Exp;
+    impl Map for Exp {
+        #[inline(always)]
+        fn at<A: Arith>(self, x: f32) -> f32 {
+            math::exp::<A>(x)
+        }
+    }
+    forward(isa, values, Exp, libm::exp);
+}
+
+/// ∂L/∂x = ∂L/∂y · y. `output` is y.
+pub fn exp_backward<T: Real>(isa: Isa, output: &[T], grad: &mut [T]) {
+    #[derive(Clone, Copy)]
+    struct Exp;
+    impl Chain for Exp {
+        #[inline(always)]
+        fn at<A: Arith>(self, g: f32, y: f32) -> f32 {
+            g * y
+        }
+    }
+    backward(isa, output, grad, Exp, |g, y| g * y);
+}
+
 /// y = x where x > 0, else `slope` · x.
 pub fn leaky_relu<T: Real>(isa: Isa, slope: f64, values: &mut [T]) {
     #[derive(Clone, Copy)]

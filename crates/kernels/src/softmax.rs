@@ -190,6 +190,20 @@ impl Kernel for CrossEntropy<'_> {
     }
 }
 
+/// ∂L/∂xⱼ = yⱼ (gⱼ − Σₖ gₖyₖ) of each row; y is the softmax, g = ∂L/∂y. The sum
+/// runs in index order, in double precision.
+pub fn softmax_backward<T: Real>(classes: usize, output: &[T], grad_output: &[T], grad: &mut [T]) {
+    assert!(classes > 0 && output.len().is_multiple_of(classes), "the output is not rows x classes");
+    assert!(output.len() == grad_output.len() && output.len() == grad.len(), "slices differ in length");
+    let rows = output.chunks_exact(classes).zip(grad_output.chunks_exact(classes));
+    for ((y, g), out) in rows.zip(grad.chunks_exact_mut(classes)) {
+        let mean: f64 = y.iter().zip(g).map(|(y, g)| y.to_f64() * g.to_f64()).sum();
+        for ((out, y), g) in out.iter_mut().zip(y).zip(g) {
+            *out = T::from_f64(y.to_f64() * (g.to_f64() - mean));
+        }
+    }
+}
+
 /// Whether `label` is the first position of `max`.
 #[inline(always)]
 fn is_first_max<T: Real>(x: &[T], label: usize, max: T) -> bool {

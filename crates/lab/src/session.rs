@@ -208,6 +208,7 @@ impl Session {
             split.test = split.test.prefix(n.min(split.test.len()))?;
         }
         for row in &experiment.rows {
+            row.check_targets(&experiment.id, split.train.classes())?;
             // The runner's samplers cannot fail after this.
             let learned = row.training.examples.unwrap_or(usize::MAX).min(split.train.len());
             Sampler::new(row.training.sampling, learned, row.training.batch)?;

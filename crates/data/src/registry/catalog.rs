@@ -278,6 +278,7 @@ pub static SETS: &[SetInfo] = &[
     procedural(5, "squares in two colours", "市松模様"),
     procedural(6, "regression: a sine", "回帰: 正弦波"),
     procedural(7, "regression: a step", "回帰: 階段関数"),
+    procedural(10, "regression: ten features (Friedman)", "回帰: 十個の特徴 (Friedman)"),
     procedural(8, "regression: few noisy points of a cubic", "回帰: 三次式の少数の雑音つき標本"),
 ];
 

@@ -63,6 +63,10 @@ pub enum Kind {
         /// Degree, 1 to 12.
         degree: u32,
     },
+    /// Regression: ten features in (0, 1), of which five decide
+    /// 10 sin(πx₁x₂) + 20(x₃ − ½)² + 10x₄ + 5x₅ (Friedman 1991), here minus 14.4
+    /// and over 4.9: mean 0 and standard deviation 1.
+    Friedman,
     /// Pictures in colour: five shapes with two patterns, in front of clutter.
     Shapes,
 }
@@ -87,7 +91,7 @@ pub const MAX_EXAMPLES: u32 = 10_000_000;
 
 impl Kind {
     /// Every kind with its default parameters.
-    pub const ALL: [Kind; 10] = [
+    pub const ALL: [Kind; 11] = [
         Kind::Spirals { arms: 2, turns: 1.75 },
         Kind::Moons,
         Kind::Circles { inner: 0.5 },
@@ -98,6 +102,7 @@ impl Kind {
         Kind::Step,
         Kind::Polynomial { degree: 3 },
         Kind::Shapes,
+        Kind::Friedman,
     ];
 
     /// The name of the set in the registry.
@@ -114,6 +119,7 @@ impl Kind {
             Kind::Step => "step",
             Kind::Polynomial { .. } => "polynomial",
             Kind::Shapes => "shapes",
+            Kind::Friedman => "friedman",
         }
     }
 
@@ -129,7 +135,7 @@ impl Kind {
         match self {
             Kind::Spirals { arms: n, .. } | Kind::Blobs { classes: n } => n as usize,
             Kind::Moons | Kind::Circles { .. } | Kind::Xor | Kind::Checkerboard { .. } => 2,
-            Kind::Sine { .. } | Kind::Step | Kind::Polynomial { .. } => 0,
+            Kind::Sine { .. } | Kind::Step | Kind::Polynomial { .. } | Kind::Friedman => 0,
             Kind::Shapes => shapes::CLASSES,
         }
     }
@@ -146,6 +152,7 @@ impl Kind {
         match self {
             Kind::Sine { .. } | Kind::Step | Kind::Polynomial { .. } => &[1],
             Kind::Shapes => &[3, shapes::SIDE, shapes::SIDE],
+            Kind::Friedman => &[curves::FEATURES],
             _ => &[2],
         }
     }
@@ -163,6 +170,7 @@ impl Kind {
             Kind::Step => 8,
             Kind::Polynomial { .. } => 9,
             Kind::Shapes => 10,
+            Kind::Friedman => 11,
         }
     }
 
@@ -185,7 +193,7 @@ impl Kind {
             Kind::Checkerboard { squares } => in_range("squares", f64::from(squares), 2.0, 16.0),
             Kind::Sine { periods } => in_range("periods", periods, 0.1, 20.0),
             Kind::Polynomial { degree } => in_range("degree", f64::from(degree), 1.0, 12.0),
-            Kind::Moons | Kind::Xor | Kind::Step | Kind::Shapes => Ok(()),
+            Kind::Moons | Kind::Xor | Kind::Step | Kind::Shapes | Kind::Friedman => Ok(()),
         }
     }
 }
@@ -206,6 +214,7 @@ impl Synthetic {
             // Few points and much noise: made for over-fitting.
             Kind::Polynomial { .. } => (30, 200, 0.15),
             Kind::Shapes => (4000, 1000, 0.03),
+            Kind::Friedman => (400, 200, 0.1),
         };
         Synthetic { kind, n_train, n_test, noise }
     }
@@ -242,7 +251,9 @@ impl Synthetic {
         let (mut inputs, mut labels, mut values) = (Vec::new(), Vec::new(), Vec::new());
         for i in 0..u64::from(n) {
             let numbers = Numbers { draw, first: i * PER_EXAMPLE };
-            if self.kind.classes() == 0 {
+            if self.kind == Kind::Friedman {
+                values.push(curves::friedman(draw, i, self.noise, &mut inputs) as f32);
+            } else if self.kind.classes() == 0 {
                 let (x, y) = curves::example(self.kind, self.noise, numbers);
                 inputs.push(x as f32);
                 values.push(y as f32);

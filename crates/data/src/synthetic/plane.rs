@@ -16,7 +16,7 @@ pub(super) fn example(kind: Kind, noise: f64, class: u32, numbers: Numbers) -> [
         Kind::Xor => xor(class, u, v),
         Kind::Blobs { classes } => centre(classes, class),
         Kind::Checkerboard { squares } => square(squares, class, u, v),
-        Kind::Sine { .. } | Kind::Step | Kind::Polynomial { .. } | Kind::Shapes => {
+        Kind::Sine { .. } | Kind::Step | Kind::Polynomial { .. } | Kind::Shapes | Kind::Friedman => {
             unreachable!("no points in the plane")
         }
     };

@@ -44,7 +44,8 @@ fn the_defaults_make_sets() {
         let (least, most) = (counts.iter().min(), counts.iter().max());
         assert!(least.zip(most).is_none_or(|(l, m)| m - l <= 1), "{kind:?}: {counts:?}");
         assert_eq!(kind.classes() == 0, split.train.target_width() == Some(1));
-        assert!(kind.classes() != 0 || kind.shape() == Shape::from([1]));
+        let inputs = if kind == Kind::Friedman { 10 } else { 1 };
+        assert!(kind.classes() != 0 || kind.shape() == Shape::from([inputs]));
     }
 }
 

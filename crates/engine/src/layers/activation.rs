@@ -18,6 +18,7 @@ use kobai_kernels::{Real, activation as kernel};
 /// | `softplus` | ln(1 + eˣ) | g·(1 − e⁻ʸ) |
 /// | `hard-swish` | x·min(max(x + 3, 0), 6)/6 | g·(0 below −3, 1 above 3, (2x + 3)/6 between) |
 /// | `relu6` | min(max(0, x), 6) | g where 0 < x < 6, else 0 |
+/// | `exp` | eˣ | g·y |
 ///
 /// # Shapes
 /// Any → the same.
@@ -37,7 +38,8 @@ use kobai_kernels::{Real, activation as kernel};
 /// # Source
 /// ReLU: Nair & Hinton 2010; leaky ReLU: Maas et al. 2013; ELU: Clevert et al.
 /// 2016; GELU: Hendrycks & Gimpel 2016; hard-swish: Howard et al. 2019; ReLU6:
-/// Krizhevsky 2010. All agree with PyTorch's functions of these names.
+/// Krizhevsky 2010. The exponential grows beyond every bound when layers of it are
+/// stacked; it is here to be told apart from what works. All agree with PyTorch's functions of these names.
 ///
 /// # Example
 /// ```
@@ -61,6 +63,7 @@ pub enum Activation {
     Softplus,
     HardSwish,
     Relu6,
+    Exp,
 }
 
 /// Where the sigmoid's derivative is taken.
@@ -108,6 +111,7 @@ impl Activation {
             Activation::Softplus => kernel::softplus(isa, values),
             Activation::HardSwish => kernel::hard_swish(isa, values),
             Activation::Relu6 => kernel::relu6(isa, values),
+            Activation::Exp => kernel::exp(isa, values),
         }
     }
 
@@ -126,6 +130,7 @@ impl Activation {
             Activation::Softplus => kernel::softplus_backward(isa, known, grad),
             Activation::HardSwish => kernel::hard_swish_backward(isa, known, grad),
             Activation::Relu6 => kernel::relu6_backward(isa, known, grad),
+            Activation::Exp => kernel::exp_backward(isa, known, grad),
         }
     }
 }
@@ -142,6 +147,7 @@ impl Layer for Activation {
             Activation::Softplus => "softplus",
             Activation::HardSwish => "hard-swish",
             Activation::Relu6 => "relu6",
+            Activation::Exp => "exp",
         }
     }
 

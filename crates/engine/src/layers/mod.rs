@@ -12,6 +12,7 @@ mod flatten;
 mod linear;
 mod local_response_norm;
 mod max_pool2d;
+mod softmax;
 
 pub use activation::{Activation, SigmoidGradient};
 pub use adaptive_avg_pool2d::AdaptiveAvgPool2d;
@@ -25,3 +26,4 @@ pub use flatten::Flatten;
 pub use linear::Linear;
 pub use local_response_norm::LocalResponseNorm;
 pub use max_pool2d::MaxPool2d;
+pub use softmax::Softmax;

@@ -15,6 +15,7 @@ mod tensors;
 
 use crate::error::{PlanError, PlanErrors, Problem};
 use crate::layer::{Layer, LayerKind, LayerPlan, ParamSpec};
+use crate::loss::Reduction;
 use crate::{Graph, Loss, Shape};
 use kobai_kernels::Isa;
 use std::ops::Range;
@@ -114,6 +115,8 @@ pub struct Plan {
     pub output: usize,
     /// Loss on the output.
     pub loss: Loss,
+    /// What the gradients of the examples become together.
+    pub reduction: Reduction,
     /// Nodes that training compares with the targets too, with the weights of
     /// their losses.
     pub auxiliaries: Vec<(usize, f64)>,
@@ -163,7 +166,19 @@ impl Plan {
             [(output, None)].into_iter().chain(auxiliaries.iter().map(|(n, w)| (*n, Some(*w)))).collect();
         let train = Program::train(&nodes, &needs, &heads, options.batch, share);
         let eval = Program::eval(&nodes, output, options.eval_batch, share);
-        Ok(Plan { nodes, params, state, output, loss, auxiliaries, train, eval, options: *options })
+        let reduction = graph.reduced();
+        Ok(Plan {
+            nodes,
+            params,
+            state,
+            output,
+            loss,
+            reduction,
+            auxiliaries,
+            train,
+            eval,
+            options: *options,
+        })
     }
 
     /// Number of learned values.
@@ -260,6 +275,7 @@ fn shapes(graph: &Graph, options: &PlanOptions) -> Result<Vec<NodePlan>, PlanErr
     let (output, loss) = graph.head();
     if let (Some(expected), Some(got)) = (options.outputs, known[output.0])
         && (got.rank() != 1 || got.len() != expected)
+        && !(expected == 2 && got.len() == 1 && loss.one_output_for_two_classes())
     {
         errors.push(PlanError {
             node: nodes[output.0].name.clone(),

@@ -142,8 +142,8 @@ impl<T: Real> Batch<T> {
 
     pub(crate) fn targets(&self) -> Targets<'_, T> {
         match self.loss {
-            Loss::CrossEntropy => Targets::Classes(&self.classes),
-            Loss::MeanSquaredError => Targets::Values(&self.wanted),
+            loss if loss.needs_classes() => Targets::Classes(&self.classes),
+            _ => Targets::Values(&self.wanted),
         }
     }
 }

@@ -83,6 +83,13 @@ pub enum ExperimentProblem {
         /// The range.
         range: &'static str,
     },
+    /// The loss of a row cannot take the targets of the data.
+    Loss {
+        /// The row.
+        row: String,
+        /// The loss.
+        loss: &'static str,
+    },
     /// The network of a row cannot be planned.
     Network {
         /// The row.
@@ -178,6 +185,16 @@ impl Explain for ExperimentError {
                 "{at}: `{key}` の値が範囲外です"
             ))
             .fact(say!(lang, "expected {range}, got {got}", "範囲: {range}、実際: {got}")),
+            ExperimentProblem::Loss { row, loss } => Explanation::new(say!(
+                lang,
+                "{at}, row `{row}`: the loss `{loss}` needs classes, and the data have values",
+                "{at}、行 `{row}`: 損失 `{loss}` にはクラスが必要ですが、データの目標値は数です"
+            ))
+            .hint(say!(
+                lang,
+                "`loss = \"mean-squared-error\"` takes values",
+                "値には `loss = \"mean-squared-error\"` が使えます"
+            )),
             ExperimentProblem::Network { row, errors } => {
                 let inner = errors.explain(lang);
                 let mut e = Explanation::new(say!(

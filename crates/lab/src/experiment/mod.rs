@@ -255,6 +255,19 @@ fn assign(table: &mut Table, key: &str, value: Value) -> Result<(), String> {
 }
 
 impl RowSpec {
+    /// Checks that the loss can take the targets of data with so many classes
+    /// (0: values).
+    ///
+    /// # Errors
+    /// [`ExperimentProblem::Loss`] if not.
+    pub fn check_targets(&self, file: &str, classes: usize) -> Read<()> {
+        if !self.model.loss.needs_classes() || classes > 0 {
+            return Ok(());
+        }
+        let problem = ExperimentProblem::Loss { row: self.id.clone(), loss: self.model.loss.name() };
+        Err(ExperimentError { file: file.into(), line: None, problem })
+    }
+
     fn read(row: Reader<'_>, shared: &Table, source: &Source, changes: &Changes) -> Read<RowSpec> {
         let id = row.must_string("id")?.to_string();
         let label = row.text("label")?.unwrap_or_else(|| Text::plain(&id));

@@ -7,9 +7,9 @@ use kobai_engine::init::{Fan, Init};
 use kobai_engine::layer::LayerKind;
 use kobai_engine::layers::{
     Activation, AdaptiveAvgPool2d, AvgPool2d, BatchNorm, Conv2d, Dropout, Flatten, Linear, LocalResponseNorm,
-    MaxPool2d, Scaling, SigmoidGradient,
+    MaxPool2d, Scaling, SigmoidGradient, Softmax,
 };
-use kobai_engine::{Graph, Loss, Shape};
+use kobai_engine::{Graph, Loss, Reduction, Shape};
 use toml::{Table, Value};
 
 /// A network as the file describes it.
@@ -19,6 +19,8 @@ pub struct Model {
     pub body: Body,
     /// Loss on the output; networks of the zoo bring their own.
     pub loss: Loss,
+    /// What the gradients of the examples become together.
+    pub reduction: Reduction,
 }
 
 impl Model {
@@ -26,7 +28,9 @@ impl Model {
     /// first layer that takes rows.
     #[must_use]
     pub fn graph(&self, input: Shape) -> Graph {
-        self.body.graph(input, self.loss)
+        let mut graph = self.body.graph(input, self.loss);
+        graph.reduction(self.reduction);
+        graph
     }
 
     pub(super) fn read(model: Reader<'_>, outputs: Option<usize>) -> Read<Model> {
@@ -48,14 +52,13 @@ impl Model {
         };
         let loss = match model.string("loss")? {
             None => Loss::CrossEntropy,
-            Some(word) => model.choice(
-                "loss",
-                word,
-                &[
-                    (Loss::CrossEntropy.name(), Loss::CrossEntropy),
-                    (Loss::MeanSquaredError.name(), Loss::MeanSquaredError),
-                ],
-            )?,
+            Some(word) => model.choice("loss", word, &Loss::ALL.map(|loss| (loss.name(), loss)))?,
+        };
+        let reduction = match model.string("reduction")? {
+            None => Reduction::Mean,
+            Some(word) => {
+                model.choice("reduction", word, &[("mean", Reduction::Mean), ("sum", Reduction::Sum)])?
+            }
         };
         let defaults = Defaults { activation, init, sigmoid, outputs };
         let slots = Slots::read(&model)?;
@@ -70,7 +73,7 @@ impl Model {
             (None, None) => return model.missing("layers"),
         };
         model.finish()?;
-        Ok(Model { body, loss })
+        Ok(Model { body, loss, reduction })
     }
 }
 
@@ -166,7 +169,7 @@ pub(super) struct Defaults {
 const TABLE_LAYERS: [&str; 9] =
     ["linear", "dropout", "leaky-relu", "elu", "batch-norm", "conv", "max-pool", "avg-pool", "lrn"];
 /// Layers that a word names.
-const WORD_LAYERS: [&str; 14] = [
+const WORD_LAYERS: [&str; 16] = [
     "activation",
     "sigmoid",
     "tanh",
@@ -177,6 +180,8 @@ const WORD_LAYERS: [&str; 14] = [
     "softplus",
     "hard-swish",
     "relu6",
+    "exp",
+    "softmax",
     "batch-norm",
     "flatten",
     "global-avg-pool",
@@ -208,6 +213,7 @@ impl Defaults {
         Ok(match word {
             "batch-norm" => BatchNorm::default().into(),
             "flatten" => Flatten.into(),
+            "softmax" => Softmax.into(),
             "global-avg-pool" => AdaptiveAvgPool2d::new(1, 1).into(),
             "lrn" => LocalResponseNorm::new(5).into(),
             "activation" => match self.activation {
@@ -337,6 +343,7 @@ fn activation(at: &Reader<'_>, key: &str, word: &str, sigmoid: SigmoidGradient) 
             ("softplus", Activation::Softplus),
             ("hard-swish", Activation::HardSwish),
             ("relu6", Activation::Relu6),
+            ("exp", Activation::Exp),
         ],
     )
 }

@@ -225,6 +225,7 @@ fn updates(at: Reader<'_>) -> Read<Updates> {
         (None, Some(value)) => Clip::Value(positive(&at, "clip_value", value)?),
         (None, None) => Clip::None,
     };
+    let maximize = at.boolean_or("maximize", false)?;
     at.finish()?;
-    Ok(Updates { optimizer, penalty, clip })
+    Ok(Updates { optimizer, penalty, clip, maximize })
 }
