@@ -163,6 +163,14 @@ pub struct Tests {
     pub without_dropout: Option<(f64, f64)>,
     /// The same without penalty.
     pub without_penalty: Option<(f64, f64)>,
+    /// Loss of a short run as it is and of one whose inputs are all zero.
+    pub blank_inputs: Option<(f64, f64)>,
+    /// Norm of the gradient of a batch that holds every example twice over that
+    /// of the batch with each once: 1 for a mean, 2 for a sum.
+    pub batch_law: Option<f64>,
+    /// Change of other examples' outputs when one example changes, relative to
+    /// the change of its own, in evaluation mode.
+    pub dependence: Option<f64>,
 }
 
 /// All that is known of a run.

@@ -39,7 +39,7 @@ pub struct Recorder {
     non_finite: Option<NonFinite>,
     classifies: bool,
     votes: Vec<u32>,
-    dense: bool,
+    dense_from: u64,
 }
 
 impl Recorder {
@@ -64,14 +64,14 @@ impl Recorder {
             non_finite: None,
             classifies: plan.loss == kobai_engine::Loss::CrossEntropy,
             votes: vec![0; plan.output_shape().len()],
-            dense: false,
+            dense_from: u64::MAX,
         }
     }
 
-    /// Looks at every step: to find the layer in which a run breaks.
+    /// Looks at every step from one on: to find the layer in which a run breaks.
     #[must_use]
-    pub fn every_step(mut self) -> Self {
-        self.dense = true;
+    pub fn every_step_from(mut self, step: u64) -> Self {
+        self.dense_from = step;
         self
     }
 
@@ -204,7 +204,7 @@ fn unit_spread(weight: &[f32], inputs: usize) -> f64 {
 
 impl Observer<f32> for Recorder {
     fn wants(&self, step: u64) -> Wants {
-        if self.dense || Recorder::looks_at(step) { Wants::ALL } else { Wants::NOTHING }
+        if step >= self.dense_from || Recorder::looks_at(step) { Wants::ALL } else { Wants::NOTHING }
     }
 
     fn event(&mut self, event: &Event<'_, f32>) {

@@ -7,7 +7,8 @@
 //! |---|---|
 //! | [`engine`] | shapes, layers, graphs, plans, executor, observers, optimisers |
 //! | [`data`] | data sets, decoding, downloads, sampling |
-//! | [`lab`] | experiments, runs, claims, reports |
+//! | [`doctor`] | why a network does not learn: checks over what a run shows |
+//! | [`lab`] | experiments, runs, claims, reports, the doctor at work |
 //! | [`kernels`] | loops over slices, SIMD, threads |
 //!
 //! ```
@@ -23,6 +24,7 @@
 //! ```
 
 pub use kobai_data as data;
+pub use kobai_doctor as doctor;
 pub use kobai_engine as engine;
 pub use kobai_kernels as kernels;
 pub use kobai_lab as lab;

@@ -7,6 +7,7 @@
 //! | [`claims`], [`stats`] | verdicts over seeds |
 //! | [`results`] | what runs leave behind |
 //! | [`session`] | one `kobai lab run`, from request to results |
+//! | [`mod@doctor`] | why a network does not learn, and what cures it |
 //! | [`store`], [`documents`] | run folders and their files |
 //! | [`explain`] | one operation, with its own numbers |
 //! | [`predict`], [`weights`] | trained networks: what they say, and their files |
@@ -16,11 +17,13 @@
 pub mod bench;
 pub mod chart;
 pub mod claims;
+pub mod doctor;
 pub mod documents;
 pub mod experiment;
 pub mod explain;
 mod inputs;
 mod measures;
+mod neighbours;
 pub mod predict;
 pub mod report;
 pub mod results;

@@ -157,20 +157,20 @@ pub fn rows(experiment: &Experiment, runs: &[(usize, Run)], seeds: &[u64], publi
 }
 
 /// Labels or values of a batch, allocated once.
-enum Batch {
+pub(crate) enum Batch {
     Classes(Vec<u32>),
     Values(Vec<f32>),
 }
 
 impl Batch {
-    fn new(data: &Dataset, n: usize) -> Batch {
+    pub(crate) fn new(data: &Dataset, n: usize) -> Batch {
         match data.targets() {
             DataTargets::Classes(_) => Batch::Classes(vec![0; n]),
             DataTargets::Values { width, .. } => Batch::Values(vec![0.0; n * width]),
         }
     }
 
-    fn gather(&mut self, data: &Dataset, indices: &[u32]) {
+    pub(crate) fn gather(&mut self, data: &Dataset, indices: &[u32]) {
         match self {
             Batch::Classes(labels) => {
                 data.gather_targets(indices, TargetsMut::Classes(&mut labels[..indices.len()]))
@@ -182,7 +182,7 @@ impl Batch {
         }
     }
 
-    fn targets(&self, n: usize, width: usize) -> Targets<'_, f32> {
+    pub(crate) fn targets(&self, n: usize, width: usize) -> Targets<'_, f32> {
         match self {
             Batch::Classes(labels) => Targets::Classes(&labels[..n]),
             Batch::Values(values) => Targets::Values(&values[..n * width]),
@@ -192,7 +192,7 @@ impl Batch {
 
 /// The score of all examples of a data set, which `fill` writes: number of the
 /// batch, examples, where to.
-fn evaluate(
+pub(crate) fn evaluate(
     exec: &mut Executor,
     data: &Dataset,
     batch: &mut Batch,

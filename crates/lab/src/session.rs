@@ -102,6 +102,9 @@ pub enum SessionError {
     /// A claim refers to a row that does not exist.
     #[error("{0}")]
     Claim(UnknownRow),
+    /// There is no such row.
+    #[error("{0}")]
+    Row(UnknownRow),
     /// The user stopped it.
     #[error("interrupted")]
     Interrupted {
@@ -114,10 +117,10 @@ pub enum SessionError {
     },
 }
 
-/// A claim about a row that does not exist.
+/// A row that does not exist.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownRow {
-    /// The claim.
+    /// The claim that is about it; empty if it was asked for.
     pub claim: String,
     /// The row.
     pub row: String,
@@ -127,7 +130,9 @@ pub struct UnknownRow {
 
 impl std::fmt::Display for UnknownRow {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", SessionError::Claim(self.clone()).explain(Lang::En))
+        let error = SessionError::Row(self.clone());
+        let error = if self.claim.is_empty() { error } else { SessionError::Claim(self.clone()) };
+        write!(f, "{}", error.explain(Lang::En))
     }
 }
 
@@ -146,6 +151,15 @@ impl Explain for SessionError {
                 ))
                 .fact(say!(lang, "rows: {known}", "ある行: {known}"))
             }
+            SessionError::Row(UnknownRow { row, known, .. }) => {
+                let list = known.join(", ");
+                let e = Explanation::new(say!(lang, "there is no row `{row}`", "行 `{row}` はありません"))
+                    .fact(say!(lang, "rows: {list}", "ある行: {list}"));
+                match kobai_engine::text::nearest(row, known.iter().map(String::as_str)) {
+                    Some(near) => e.hint(say!(lang, "did you mean `{near}`?", "`{near}` のことですか？")),
+                    None => e,
+                }
+            }
             SessionError::Interrupted { finished, total, folder } => {
                 let folder = folder.display();
                 Explanation::new(say!(
@@ -161,6 +175,17 @@ impl Explain for SessionError {
             }
         }
     }
+}
+
+/// The data that an experiment learns from, made from the whole set.
+pub(crate) fn prepared(experiment: &Experiment, mut split: Split) -> Result<Split, DataError> {
+    if let Some(n) = experiment.train_examples {
+        split.train = split.train.prefix(n.min(split.train.len()))?;
+    }
+    if let Some(n) = experiment.test_examples {
+        split.test = split.test.prefix(n.min(split.test.len()))?;
+    }
+    experiment.prepare.apply(split)
 }
 
 /// A request with everything found and checked: nothing after this is the
@@ -193,7 +218,7 @@ impl Session {
         let first = Experiment::load(&request.experiment, &changes)?;
         let data = first.data;
         let data = request.data.clone().unwrap_or(data);
-        let mut split = registry::load(&data, &request.locations)?;
+        let split = registry::load(&data, &request.locations)?;
         let outputs = match split.train.target_width() {
             Some(width) => width,
             None => split.train.classes(),
@@ -201,12 +226,7 @@ impl Session {
         changes.outputs = Some(outputs);
         changes.train_len = Some(first.train_examples.unwrap_or(usize::MAX).min(split.train.len()));
         let experiment = Experiment::load(&request.experiment, &changes)?;
-        if let Some(n) = experiment.train_examples {
-            split.train = split.train.prefix(n.min(split.train.len()))?;
-        }
-        if let Some(n) = experiment.test_examples {
-            split.test = split.test.prefix(n.min(split.test.len()))?;
-        }
+        let split = prepared(&experiment, split)?;
         for row in &experiment.rows {
             row.check_targets(&experiment.id, split.train.classes())?;
             // The runner's samplers cannot fail after this.

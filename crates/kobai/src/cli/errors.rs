@@ -54,7 +54,7 @@ impl Failure {
             SessionError::Data(error) => data_code(error),
             SessionError::Store(_) => FAILURE,
             SessionError::Interrupted { .. } => INTERRUPTED,
-            SessionError::Experiment(_) | SessionError::Claim(_) => USAGE,
+            SessionError::Experiment(_) | SessionError::Claim(_) | SessionError::Row(_) => USAGE,
         };
         Failure::new(code, error.explain(lang))
     }

@@ -3,6 +3,7 @@
 mod args;
 mod bench;
 mod data;
+mod doctor;
 mod errors;
 mod explain;
 mod lab;
@@ -50,6 +51,7 @@ pub(crate) fn main() -> ExitCode {
 fn run(matches: &ArgMatches, terminal: &Terminal) -> Result<u8, Failure> {
     match matches.subcommand() {
         Some(("lab", m)) => lab::run(m, terminal),
+        Some(("doctor", m)) => doctor::run(m, terminal),
         Some(("data", m)) => data::run(m, terminal),
         Some(("explain", m)) => explain::run(m, terminal),
         Some(("predict", m)) => predict::run(m, terminal),

@@ -82,6 +82,53 @@ impl Body {
     }
 }
 
+impl Body {
+    /// Names of all layers of a list, in the order in which the list is read.
+    pub(super) fn names(&self) -> Vec<String> {
+        fn walk(blocks: &[Block], scope: &str, names: &mut Vec<String>) {
+            for block in blocks {
+                match block {
+                    Block::Layer(name, _) => names.push(format!("{scope}{name}")),
+                    Block::Residual { name, body, shortcut, .. } => {
+                        walk(body, &format!("{scope}{name}."), names);
+                        walk(shortcut, &format!("{scope}{name}.shortcut."), names);
+                    }
+                    Block::Branches { name, branches } => {
+                        for (i, branch) in branches.iter().enumerate() {
+                            walk(branch, &format!("{scope}{name}.{i}."), names);
+                        }
+                    }
+                }
+            }
+        }
+        let mut names = Vec::new();
+        if let Body::Blocks(blocks) = self {
+            walk(blocks, "", &mut names);
+        }
+        names
+    }
+
+    /// The same without the layers of a kind, where that is possible.
+    pub(crate) fn without(&mut self, unwanted: &dyn Fn(&LayerKind) -> bool) {
+        fn walk(blocks: &mut Vec<Block>, unwanted: &dyn Fn(&LayerKind) -> bool) {
+            blocks.retain(|b| !matches!(b, Block::Layer(_, layer) if unwanted(layer)));
+            for block in blocks {
+                match block {
+                    Block::Layer(..) => {}
+                    Block::Residual { body, shortcut, .. } => {
+                        walk(body, unwanted);
+                        walk(shortcut, unwanted);
+                    }
+                    Block::Branches { branches, .. } => branches.iter_mut().for_each(|b| walk(b, unwanted)),
+                }
+            }
+        }
+        if let Body::Blocks(blocks) = self {
+            walk(blocks, unwanted);
+        }
+    }
+}
+
 fn chain(graph: &mut Graph, blocks: &[Block], x: NodeId) -> NodeId {
     blocks.iter().fold(x, |x, block| match block {
         Block::Layer(name, layer) => graph.layer(name, layer.clone(), &[x]),
@@ -165,6 +212,7 @@ pub(super) fn list(
                 LayerKind::LocalResponseNorm(_) => "lrn",
                 other => other.kind(),
             };
+            slots.paths.borrow_mut().push(key.clone());
             blocks.push(Block::Layer(named(name, prefix), layer));
         }
     }

@@ -11,6 +11,7 @@ mod blocks;
 mod error;
 mod feed;
 mod model;
+mod prepare;
 mod reader;
 mod training;
 
@@ -26,6 +27,7 @@ pub use blocks::{Block, Body};
 pub use error::{Expected, ExperimentError, ExperimentProblem};
 pub use feed::Feed;
 pub use model::Model;
+pub use prepare::Prepare;
 pub use training::{EvaluateWhen, TrainAccuracy, Training};
 
 /// The experiments in the binary: identifier and file.
@@ -58,6 +60,8 @@ pub struct Experiment {
     pub train_examples: Option<usize>,
     /// At most so many test examples, the first.
     pub test_examples: Option<usize>,
+    /// What is done to the data first.
+    pub prepare: Prepare,
     /// Data set that published accuracies belong to.
     pub published_on: Option<String>,
     /// Its rows.
@@ -180,6 +184,7 @@ impl Experiment {
             data: data.must_string("set")?.into(),
             train_examples: data.count("train_examples")?,
             test_examples: data.count("test_examples")?,
+            prepare: Prepare::read(data.table("prepare")?)?,
             published_on: data.string("published_on")?.map(String::from),
             rows: Vec::new(),
             claims: claims(&file)?,

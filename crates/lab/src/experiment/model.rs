@@ -10,6 +10,7 @@ use kobai_engine::layers::{
     MaxPool2d, Scaling, SigmoidGradient, Softmax,
 };
 use kobai_engine::{Graph, Loss, Reduction, Shape};
+use std::cell::RefCell;
 use toml::{Table, Value};
 
 /// A network as the file describes it.
@@ -17,6 +18,9 @@ use toml::{Table, Value};
 pub struct Model {
     /// What it is made of.
     pub body: Body,
+    /// Where each layer of the list stands in the file: its name in the network
+    /// and a path such as `layers[3].residual[0]`.
+    pub places: Vec<(String, String)>,
     /// Loss on the output; networks of the zoo bring their own.
     pub loss: Loss,
     /// What the gradients of the examples become together.
@@ -73,7 +77,8 @@ impl Model {
             (None, None) => return model.missing("layers"),
         };
         model.finish()?;
-        Ok(Model { body, loss, reduction })
+        let places = body.names().into_iter().zip(slots.paths.into_inner()).collect();
+        Ok(Model { body, places, loss, reduction })
     }
 }
 
@@ -95,6 +100,8 @@ pub(super) struct Slots {
     width: Option<usize>,
     depth: Option<usize>,
     pub(super) shortcuts: bool,
+    /// Where each layer that was read so far stands in the file.
+    pub(super) paths: RefCell<Vec<String>>,
 }
 
 impl Slots {
@@ -106,6 +113,7 @@ impl Slots {
             width: model.count("width")?,
             depth: model.count("depth")?,
             shortcuts: model.boolean_or("shortcuts", true)?,
+            paths: RefCell::default(),
         })
     }
 

@@ -1,0 +1,60 @@
+//! `kobai doctor`.
+
+use super::{base, data_dir, json, number};
+use clap::{Arg, ArgAction, Command, value_parser};
+use kobai_engine::Lang;
+
+pub(super) fn doctor(lang: Lang) -> Command {
+    let t = |en: &'static str, ja: &'static str| lang.pick(en, ja);
+    let flag = |name: &'static str, help: &'static str| {
+        Arg::new(name).long(name).action(ArgAction::SetTrue).help(help)
+    };
+    let explain =
+        base("explain", t("the page of a disease, or the list of all", "病気の解説、または一覧"), lang)
+            .arg(Arg::new("code").value_name("CODE").help_heading(t("Arguments", "引数")).help(t(
+                "a code such as D012, or a key such as C1",
+                "D012 のようなコード、または C1 のような記号",
+            )))
+            .arg(json(lang));
+    base("doctor", t("why a network does not learn", "なぜネットワークが学習しないのか"), lang)
+        .arg_required_else_help(true)
+        .subcommand_negates_reqs(true)
+        .args_conflicts_with_subcommands(true)
+        .arg(
+            Arg::new("experiment").required(true).value_name("ID").help_heading(t("Arguments", "引数")).help(
+                t("an experiment, or the path of a .toml file", "実験の名前、または .toml ファイルのパス"),
+            ),
+        )
+        .arg(
+            Arg::new("row")
+                .long("row")
+                .value_name("ID")
+                .help(t("one row of the experiment (all by default)", "実験の 1 つの行（既定はすべて）")),
+        )
+        .arg(Arg::new("data").long("data").value_name("NAME|DIR").help(t(
+            "data set or folder instead of the experiment's",
+            "実験のデータの代わりに使うデータまたはフォルダー",
+        )))
+        .arg(data_dir(lang))
+        .arg(
+            Arg::new("seed")
+                .long("seed")
+                .value_name("S")
+                .value_parser(value_parser!(u64))
+                .allow_negative_numbers(true)
+                .help(t("seed of the watched run (0 by default)", "観察する学習のシード（既定は 0）")),
+        )
+        .arg(number(
+            "steps",
+            t("steps to watch (by default a few seconds of them)", "観察するステップ数（既定は数秒分）"),
+        ))
+        .arg(number("threads", t("threads (1 by default)", "スレッド数（既定は 1）")))
+        .arg(Arg::new("set").long("set").value_name("KEY=VALUE").action(ArgAction::Append).help(t(
+            "set a key of the file, such as optimizer.lr=0.5",
+            "ファイルのキーを変える。例: optimizer.lr=0.5",
+        )))
+        .arg(flag("no-tests", t("only watch: no active tests", "観察だけで、追加の検査をしない")))
+        .arg(flag("strict", t("exit with 5 if a disease is found", "病気が見つかれば終了コード 5")))
+        .arg(json(lang))
+        .subcommand(explain)
+}

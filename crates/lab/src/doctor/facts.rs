@@ -1,0 +1,60 @@
+//! Figures about the data of a subject.
+
+use super::subject::Subject;
+use super::trial::sample;
+use kobai_data::dataset::{Dataset, Targets};
+use kobai_doctor::DataFacts;
+use std::collections::HashSet;
+
+/// Most examples whose inputs are measured.
+const MOST: usize = 2000;
+
+pub(crate) fn of(subject: &Subject) -> DataFacts {
+    let (train, test) = (&subject.split.train, &subject.split.test);
+    let learned = subject.spec().training.examples.unwrap_or(train.len()).min(train.len());
+    let mut facts = DataFacts { examples: learned, test_examples: test.len(), ..DataFacts::default() };
+    let rows = gather(train, &sample(learned, MOST));
+    facts.inputs(&rows, train.shape().len());
+    match train.targets() {
+        Targets::Classes(classes) => {
+            facts.class_counts = counts(&classes[..learned], train.classes());
+            if let Targets::Classes(classes) = test.targets() {
+                facts.test_counts = counts(classes, test.classes());
+            }
+        }
+        Targets::Values { width, data } => facts.values(&data[..learned * width]),
+    }
+    (facts.leaked, facts.duplicates) = copies(train, learned, test);
+    facts
+}
+
+fn gather(data: &Dataset, indices: &[u32]) -> Vec<f32> {
+    let mut rows = vec![0.0; indices.len() * data.shape().len()];
+    data.gather(indices, &mut rows);
+    rows
+}
+
+fn counts(classes: &[u32], count: usize) -> Vec<usize> {
+    let mut counts = vec![0; count];
+    classes.iter().for_each(|c| counts[*c as usize] += 1);
+    counts
+}
+
+/// Test examples that are training examples, and training examples that are
+/// there already, bit for bit. In hashes: 64 bits of FNV-1a over the values.
+fn copies(train: &Dataset, learned: usize, test: &Dataset) -> (usize, usize) {
+    let hashes = |data: &Dataset, n: usize| {
+        let mut row = vec![0.0f32; data.shape().len()];
+        (0..n as u32)
+            .map(|i| {
+                data.gather(&[i], &mut row);
+                row.iter().fold(0xcbf2_9ce4_8422_2325u64, |h, x| {
+                    (h ^ u64::from(x.to_bits())).wrapping_mul(0x0100_0000_01b3)
+                })
+            })
+            .collect::<Vec<u64>>()
+    };
+    let known: HashSet<u64> = hashes(train, learned).into_iter().collect();
+    let leaked = hashes(test, test.len()).iter().filter(|h| known.contains(h)).count();
+    (leaked, learned - known.len())
+}
