@@ -62,8 +62,8 @@ pub(super) fn command(lang: Lang) -> Command {
                     .help(t("print the version", "バージョンを表示")),
             );
     root.after_help(t(
-        "exit codes: 0 ok, 1 failure, 2 usage, 3 data or network, 4 training diverged,\n            5 a claim does not hold or a disease was found (--strict), 130 interrupted, finished runs kept",
-        "終了コード: 0 成功、1 失敗、2 使い方の誤り、3 データ・通信、4 学習が発散、\n            5 主張が成り立たない・病気が見つかった（--strict）、130 中断（終わった実行は保存）",
+        "exit codes: 0 ok, 1 failure, 2 usage, 3 data or network, 4 training diverged,\n            5 a claim does not hold or a disease was found (--strict),\n            130 interrupted, finished runs kept",
+        "終了コード: 0 成功、1 失敗、2 使い方の誤り、3 データ・通信、4 学習が発散、\n            5 主張が成り立たない・病気が見つかった（--strict）、\n            130 中断（終わった実行は保存）",
     ))
 }
 
