@@ -143,7 +143,10 @@ impl Folder {
 }
 
 /// Writes a file, all of it or nothing.
-pub(crate) fn write_whole(path: &Path, contents: &[u8]) -> Result<(), StoreError> {
+///
+/// # Errors
+/// If it cannot be written.
+pub fn write_whole(path: &Path, contents: &[u8]) -> Result<(), StoreError> {
     let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let write = || {
         // Removed on drop if anything fails before the rename.

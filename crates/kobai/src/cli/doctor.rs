@@ -6,11 +6,15 @@ use clap::ArgMatches;
 use kobai_data::Locations;
 use kobai_doctor::{checks, report};
 use kobai_engine::{Explanation, Lang, say};
-use kobai_lab::doctor::{Examination, Options, Origin, Subject, document, examine_subject};
+use kobai_lab::doctor::report::{Style, report as full};
+use kobai_lab::doctor::{
+    Options, Origin, Protocol, Subject, Treatment, cured_file, document, examine_subject, treat,
+};
 use kobai_lab::results::Text;
+use kobai_lab::store;
 use std::fmt::Write as _;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 pub(super) fn run(matches: &ArgMatches, terminal: &Terminal) -> Result<u8, Failure> {
     match matches.subcommand() {
@@ -46,6 +50,16 @@ fn examine(m: &ArgMatches, terminal: &Terminal) -> Result<u8, Failure> {
         ..Options::default()
     };
     let as_json = m.get_flag("json");
+    let style = Style { lang, color: terminal.color, width: terminal.width };
+    let apply = m.get_one::<PathBuf>("apply");
+    let protocol = Protocol {
+        seeds: whole("proof-seeds").unwrap_or(5),
+        first_seed: options.seed,
+        threads: options.threads,
+    };
+    if apply.is_some() && subjects.len() > 1 {
+        return Err(one_row_only(&subjects, lang));
+    }
     let (mut documents, mut sick) = (Vec::new(), false);
     for (i, subject) in subjects.iter().enumerate() {
         let tell = |line: &Text| {
@@ -53,13 +67,23 @@ fn examine(m: &ArgMatches, terminal: &Terminal) -> Result<u8, Failure> {
                 let _ = writeln!(std::io::stderr().lock(), "{}", line.get(lang));
             }
         };
-        let examination = examine_subject(subject, &options, &tell);
+        let mut examination = examine_subject(subject, &options, &tell);
         sick |= !examination.diagnosis.healthy();
+        let treatment = (m.get_flag("cure") || apply.is_some()).then(|| {
+            let start = std::time::Instant::now();
+            let treatment = treat(subject, &examination, &protocol, &tell);
+            examination.cost.proof_steps = treatment.steps;
+            examination.cost.seconds += start.elapsed().as_secs_f64();
+            treatment
+        });
         if as_json {
-            documents.push(document(&examination));
+            documents.push(document(Some(subject), &examination, treatment.as_ref()));
         } else {
             let gap = if i == 0 { "" } else { "\n" };
-            print(&format!("{gap}{}", describe(subject, &examination, lang)))?;
+            print(&format!("{gap}{}", full(style, Some(subject), &examination, treatment.as_ref())))?;
+        }
+        if let (Some(path), Some(treatment)) = (apply, &treatment) {
+            write_cured(path, subject, treatment, as_json, lang)?;
         }
     }
     if as_json {
@@ -72,23 +96,37 @@ fn examine(m: &ArgMatches, terminal: &Terminal) -> Result<u8, Failure> {
     Ok(if sick && m.get_flag("strict") { CLAIM } else { 0 })
 }
 
-fn describe(subject: &Subject, e: &Examination, lang: Lang) -> String {
-    let mut text = String::new();
-    let (source, row) = (&e.source, &e.row);
-    let title = if subject.has_siblings { format!("{source} · {row}") } else { source.clone() };
-    let _ = writeln!(text, "{title}");
-    let _ = write!(text, "{}", report::diagnosis(&e.diagnosis, lang));
-    let (watched, tests, seconds) = (e.cost.watched_steps, e.cost.test_steps, e.cost.seconds);
-    let _ = writeln!(
-        text,
-        "\n{}",
-        say!(
-            lang,
-            "cost: {watched} steps watched, {tests} steps of tests, {seconds:.1} s",
-            "費用: 観察 {watched} ステップ、検査 {tests} ステップ、{seconds:.1} 秒"
-        )
-    );
-    text
+fn one_row_only(subjects: &[Subject], lang: Lang) -> Failure {
+    let rows: Vec<&str> = subjects.iter().map(|s| s.row.as_str()).collect();
+    let rows = rows.join(", ");
+    Failure::new(
+        USAGE,
+        Explanation::new(say!(lang, "--apply needs one row", "--apply には行を 1 つ選んでください"))
+            .fact(say!(lang, "rows: {rows}", "ある行: {rows}"))
+            .hint(say!(lang, "choose one with --row", "--row で選べます")),
+    )
+}
+
+/// Writes the cured file, if there is a cure.
+fn write_cured(
+    path: &Path,
+    subject: &Subject,
+    treatment: &Treatment,
+    quiet: bool,
+    lang: Lang,
+) -> Result<(), Failure> {
+    let shown = path.display();
+    let line = match cured_file(subject, treatment, lang) {
+        Some(text) => {
+            store::write_whole(path, text.as_bytes()).map_err(|e| Failure::store(&e, lang))?;
+            say!(lang, "written: {shown}", "書き込みました: {shown}")
+        }
+        None => say!(lang, "not written: there is no cure", "治療がないため書き込みません"),
+    };
+    if !quiet {
+        let _ = writeln!(std::io::stderr().lock(), "{line}");
+    }
+    Ok(())
 }
 
 /// The page of a disease, or all of them in one line each.

@@ -1,6 +1,9 @@
 //! The document of `--json`, schema `kobai.doctor/1`.
 
-use super::Examination;
+use super::edit::{self, Change};
+use super::subject::Subject;
+use super::treat::{Attempt, Treatment};
+use super::{Examination, would_tell};
 use kobai_doctor::checks;
 use kobai_doctor::finding::{Edit, Evidence, Finding, Setting, Words};
 use kobai_engine::Lang;
@@ -24,7 +27,7 @@ fn setting(to: &Setting) -> Value {
     }
 }
 
-fn edit(edit: &Edit) -> Value {
+fn edit_of(edit: &Edit) -> Value {
     match edit {
         Edit::Set { key, to } => json!({ "set": key, "to": setting(to) }),
         Edit::Scale { key, by } => json!({ "scale": key, "by": by }),
@@ -41,9 +44,41 @@ fn evidence(e: &Evidence) -> Value {
     json!({ "what": words(&e.what), "value": number(e.value), "normal": e.normal })
 }
 
-/// One finding.
-fn finding(f: &Finding) -> Value {
+fn change(c: &Change) -> Value {
+    json!({ "key": c.key, "before": c.before, "after": c.after })
+}
+
+/// The proof of an attempt.
+fn proof(a: &Attempt) -> Value {
+    let p = &a.proof;
+    let arms = p.arms.iter().map(|arm| {
+        json!({
+            "arm": arm.name.to_string(), "what": arm.what, "median": number(arm.median()),
+            "values": arm.values.iter().map(|v| number(*v)).collect::<Vec<_>>(),
+        })
+    });
+    json!({
+        "verdict": p.verdict.name(),
+        "codes": a.codes,
+        "measure": p.measure.name(),
+        "effect": number(p.effect),
+        "spread": number(p.spread),
+        "seeds": p.seeds,
+        "steps": p.steps,
+        "better": p.better,
+        "sign_gone": p.gone,
+        "random_change_helps": p.random_helps,
+        "arms": arms.collect::<Vec<_>>(),
+        "changes": a.changes.iter().map(change).collect::<Vec<_>>(),
+    })
+}
+
+/// One finding, with the change of the subject's file that it prescribes.
+pub(crate) fn finding(subject: Option<&Subject>, f: &Finding, attempt: Option<&Attempt>) -> Value {
     let name = |lang| checks::named(f.code).map_or("", |c| c.about().name(lang));
+    let changes = subject
+        .and_then(|s| Some(edit::changes(&s.table, &edit::apply(s, &f.cure.edits).ok()?)))
+        .unwrap_or_default();
     json!({
         "code": f.code,
         "disease": { "key": f.disease, "name": { "en": name(Lang::En), "ja": name(Lang::Ja) } },
@@ -56,17 +91,33 @@ fn finding(f: &Finding) -> Value {
         "excluded": f.excluded.iter().map(words).collect::<Vec<_>>(),
         "explained_by": f.explained_by,
         "cure": {
-            "edits": f.cure.edits.iter().map(edit).collect::<Vec<_>>(),
+            "edits": f.cure.edits.iter().map(edit_of).collect::<Vec<_>>(),
+            "changes": changes.iter().map(change).collect::<Vec<_>>(),
             "why": words(&f.cure.why),
         },
+        "proof": attempt.map(proof),
     })
 }
 
-/// An examination as a document.
+fn treated(t: &Treatment) -> Value {
+    json!({
+        "codes": t.cure,
+        "needless": t.dropped,
+        "changes": t.proof().map(|a| a.changes.iter().map(change).collect::<Vec<_>>()),
+        "proof": t.proof().map(proof),
+        "healthy_after": t.after.as_ref().map(kobai_doctor::Diagnosis::healthy),
+        "attempts": t.attempts.iter().map(proof).collect::<Vec<_>>(),
+    })
+}
+
+/// An examination, and its treatment if there was one, as a document.
 #[must_use]
-pub fn document(e: &Examination) -> Value {
+pub fn document(subject: Option<&Subject>, e: &Examination, treatment: Option<&Treatment>) -> Value {
     let tests =
         e.tests.iter().map(|t| json!({ "id": t.id, "what": t.what, "steps": t.steps, "seconds": t.seconds }));
+    let attempt =
+        |f: &Finding| treatment.and_then(|t| t.attempts.iter().rfind(|a| a.codes.last() == Some(&f.code)));
+    let findings = e.diagnosis.findings.iter().map(|f| finding(subject, f, attempt(f)));
     json!({
         "schema": "kobai.doctor/1",
         "experiment": e.source,
@@ -74,8 +125,10 @@ pub fn document(e: &Examination) -> Value {
         "seed": e.seed,
         "healthy": e.diagnosis.healthy(),
         "unexplained": e.diagnosis.unexplained,
-        "findings": e.diagnosis.findings.iter().map(finding).collect::<Vec<_>>(),
+        "would_tell": e.diagnosis.unexplained.then(|| would_tell(e)),
+        "findings": findings.collect::<Vec<_>>(),
         "tests": tests.collect::<Vec<_>>(),
+        "treatment": treatment.map(treated),
         "cost": {
             "watched_steps": e.cost.watched_steps,
             "test_steps": e.cost.test_steps,

@@ -1,9 +1,10 @@
 //! Figures about the data of a subject.
 
 use super::subject::Subject;
-use super::trial::sample;
+use super::trial::{sample, shown};
 use kobai_data::dataset::{Dataset, Targets};
 use kobai_doctor::DataFacts;
+use kobai_kernels::Pool;
 use std::collections::HashSet;
 
 /// Most examples whose inputs are measured.
@@ -13,7 +14,11 @@ pub(crate) fn of(subject: &Subject) -> DataFacts {
     let (train, test) = (&subject.split.train, &subject.split.test);
     let learned = subject.spec().training.examples.unwrap_or(train.len()).min(train.len());
     let mut facts = DataFacts { examples: learned, test_examples: test.len(), ..DataFacts::default() };
-    let rows = gather(train, &sample(learned, MOST));
+    // As the network sees them: normalised if the file says so.
+    let loader = subject.spec().feed.loader(train).ok().flatten();
+    let chosen = sample(learned, MOST);
+    let mut rows = vec![0.0; chosen.len() * train.shape().len()];
+    shown(loader.as_ref(), train, &chosen, &Pool::serial(), &mut rows);
     facts.inputs(&rows, train.shape().len());
     match train.targets() {
         Targets::Classes(classes) => {
@@ -26,12 +31,6 @@ pub(crate) fn of(subject: &Subject) -> DataFacts {
     }
     (facts.leaked, facts.duplicates) = copies(train, learned, test);
     facts
-}
-
-fn gather(data: &Dataset, indices: &[u32]) -> Vec<f32> {
-    let mut rows = vec![0.0; indices.len() * data.shape().len()];
-    data.gather(indices, &mut rows);
-    rows
 }
 
 fn counts(classes: &[u32], count: usize) -> Vec<usize> {

@@ -10,17 +10,30 @@
 //! | `trial` | one training, step by step |
 //! | `facts` | figures about the data |
 //! | `tests` | active tests that separate look-alikes |
+//! | `edit` | prescriptions as edits of the file, and their diff |
+//! | `arms`, `treat` | the proof of a prescription, and from findings to a cure |
+//! | `cured` | the cured file, with its reasons |
+//! | [`report`] | what a person reads |
 //! | `document` | the JSON of it all, schema `kobai.doctor/1` |
 
+mod arms;
+mod cured;
 mod document;
+mod edit;
 mod facts;
+pub mod report;
 mod subject;
 mod tests;
+mod treat;
 mod trial;
 
+pub use arms::Measure;
+pub use cured::cured_file;
 pub use document::document;
+pub use edit::{Change, apply, changes, diff};
 pub use subject::{Origin, Subject};
 pub use tests::Made;
+pub use treat::{Arm, Attempt, Proof, Protocol, Treatment, Verdict, treat};
 
 use crate::experiment::Experiment;
 use crate::results::Text;
@@ -235,5 +248,28 @@ fn point(trial: &mut Trial) -> Point {
         test_loss: test.loss(),
         test_accuracy: test.accuracy(),
         noisy_loss,
+    }
+}
+
+/// What would help to find a cause that the evidence so far does not tell.
+pub(crate) fn would_tell(e: &Examination) -> Text {
+    let text = |en: &str, ja: &str| Text { en: en.into(), ja: ja.into() };
+    let made = |id: &str| e.tests.iter().any(|t| t.id == id);
+    if !made("learning-rate-scan") {
+        return text(
+            "a learning-rate scan and memorising sixteen examples (active tests, on by default)",
+            "学習率の走査と 16 例の暗記（追加の検査、既定で有効）",
+        );
+    }
+    match e.record.tests.memorise {
+        Some((before, after)) if after < 0.1 * before => text(
+            "sixteen examples are learned, so the wiring works: watch longer (--steps), or look at twenty pairs of inputs and labels by eye",
+            "16 例は学習できるので配線は正しい。もっと長く観察する（--steps）か、入力とラベルの組を 20 個ほど目で確かめる",
+        ),
+        Some(_) => text(
+            "not even sixteen examples are learned: the same network with one layer fewer, then with another activation, tells where the signal is lost",
+            "16 例さえ学習できない。層を 1 つ減らす、活性化関数を変えるの順に試すと、どこで信号が失われるか分かる",
+        ),
+        None => text("a longer watched run (--steps)", "もっと長い観察（--steps）"),
     }
 }

@@ -1,7 +1,8 @@
 //! What is examined: one row of an experiment with its data, as a file of its own.
 
 use crate::experiment::{self, Changes, Experiment, RowSpec};
-use crate::runner::EVAL_BATCH;
+use crate::inputs;
+use crate::runner::{EVAL_BATCH, EVAL_BATCH_PICTURES};
 use crate::session::{self, SessionError, UnknownRow};
 use kobai_data::{Locations, Sampler, Split, registry};
 use kobai_engine::{Plan, PlanOptions};
@@ -53,6 +54,8 @@ pub struct Subject {
     pub row: String,
     /// Whether the experiment has other rows.
     pub has_siblings: bool,
+    /// Whether `--set` or another data set changed the file.
+    pub changed: bool,
     /// The row as an experiment file of its own, without other rows and claims.
     pub table: Table,
     /// The same, read.
@@ -72,14 +75,19 @@ impl Subject {
     /// # Errors
     /// What is wrong with the experiment or the data.
     pub fn all(origin: &Origin) -> Result<Vec<Subject>, SessionError> {
-        let mut changes =
-            Changes { set: origin.set.clone(), as_published: origin.as_published, outputs: Some(1) };
+        let (set, as_published) = (origin.set.clone(), origin.as_published);
+        let mut changes = Changes { set, as_published, outputs: Some(1), train_len: None };
         let first = Experiment::load(&origin.experiment, &changes)?;
         let data = origin.data.clone().unwrap_or(first.data);
+        let examples = first.train_examples;
         let raw = Arc::new(registry::load(&data, &origin.locations)?);
         changes.outputs = Some(outputs(&raw));
+        changes.train_len = Some(examples.unwrap_or(usize::MAX).min(raw.train.len()));
         let experiment = Experiment::load(&origin.experiment, &changes)?;
-        Subject::rows(&experiment, origin.row.as_deref(), &origin.experiment, &raw, origin.isa)
+        let (row, source) = (origin.row.as_deref(), &origin.experiment);
+        let changed = !origin.set.is_empty() || origin.as_published;
+        let subjects = Subject::rows(&experiment, row, source, &raw, origin.isa)?;
+        Ok(subjects.into_iter().map(|s| Subject { changed, ..s }).collect())
     }
 
     /// Rows of an experiment that was read for these data: one, or all.
@@ -108,8 +116,11 @@ impl Subject {
             for (key, value) in spec.settings.parse::<Table>().unwrap_or_default() {
                 table.insert(key, value);
             }
-            let made = Subject::read(source, table, raw, split.clone(), isa)?;
-            split = Some(Arc::clone(&made.split));
+            let shared = split.clone().filter(|_| !spec.feed.shuffle_pixels);
+            let made = Subject::read(source, table, raw, shared, isa)?;
+            if !spec.feed.shuffle_pixels {
+                split = Some(Arc::clone(&made.split));
+            }
             subjects.push(Subject { row: spec.id.clone(), has_siblings: known.len() > 1, ..made });
         }
         Ok(subjects)
@@ -121,10 +132,12 @@ impl Subject {
     /// # Errors
     /// If the file is wrong.
     pub fn edited(&self, table: Table) -> Result<Subject, SessionError> {
-        let same = self.table.get("data") == table.get("data");
+        let pixels = |t: &Table| t.get("input").and_then(|i| i.get("shuffle_pixels")).cloned();
+        let same = self.table.get("data") == table.get("data") && pixels(&self.table) == pixels(&table);
         let split = same.then(|| Arc::clone(&self.split));
         let made = Subject::read(&self.source, table, &self.raw, split, self.isa)?;
-        Ok(Subject { row: self.row.clone(), has_siblings: self.has_siblings, ..made })
+        let (row, has_siblings, changed) = (self.row.clone(), self.has_siblings, self.changed);
+        Ok(Subject { row, has_siblings, changed, ..made })
     }
 
     fn read(
@@ -136,22 +149,32 @@ impl Subject {
     ) -> Result<Subject, SessionError> {
         let file = if experiment::is_path(source) { source.to_string() } else { format!("{source}.toml") };
         let text = toml::to_string(&table).unwrap_or_default();
-        let changes = Changes { outputs: Some(outputs(raw)), ..Changes::default() };
-        let experiment = Experiment::from_toml(&file, &text, &changes)?;
+        let mut changes = Changes { outputs: Some(outputs(raw)), ..Changes::default() };
+        let first = Experiment::from_toml(&file, &text, &changes)?;
         let split = match split {
             Some(split) => split,
-            None => Arc::new(session::prepared(&experiment, (**raw).clone())?),
+            None => {
+                let split = session::prepared(&first, (**raw).clone())?;
+                Arc::new(first.rows[0].feed.split(&split).unwrap_or(split))
+            }
         };
+        // The length of an epoch is that of the prepared data.
+        changes.train_len = Some(split.train.len());
+        let experiment = Experiment::from_toml(&file, &text, &changes)?;
+        inputs::check(&experiment.rows[0].feed, &split)?;
         let training = &experiment.rows[0].training;
         let learned = training.examples.unwrap_or(usize::MAX).min(split.train.len());
         Sampler::new(training.sampling, learned, training.batch)?;
-        let options = PlanOptions { eval_batch: EVAL_BATCH, isa, ..PlanOptions::batch(EVAL_BATCH) };
+        let pictures = matches!(split.train.shape().dims(), [3, ..]);
+        let eval_batch = if pictures { EVAL_BATCH_PICTURES } else { EVAL_BATCH };
+        let options = PlanOptions { eval_batch, isa, ..PlanOptions::batch(eval_batch) };
         let plans = experiment.plans(&file, split.train.shape(), outputs(raw), options)?;
         let plan = Arc::new(plans.into_iter().next().expect("a file without rows has one"));
         Ok(Subject {
             source: source.into(),
             row: experiment.rows[0].id.clone(),
             has_siblings: false,
+            changed: false,
             table,
             experiment,
             raw: Arc::clone(raw),

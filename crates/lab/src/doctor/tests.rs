@@ -180,12 +180,7 @@ impl Bench<'_> {
             let what = ["the same without dropout", "ドロップアウトなしの学習"];
             self.test("without-dropout", what, steps, |bench| {
                 let plain = bench.subject.replan(|row| {
-                    let keep: Vec<bool> =
-                        row.model.layers.iter().map(|(_, l)| !matches!(l, LayerKind::Dropout(_))).collect();
-                    let mut flags = keep.iter();
-                    row.model.layers.retain(|_| *flags.next().unwrap_or(&true));
-                    let mut flags = keep.iter();
-                    row.model.places.retain(|_| *flags.next().unwrap_or(&true));
+                    row.model.body.without(&|layer| matches!(layer, LayerKind::Dropout(_)));
                 });
                 if let Some(plain) = plain {
                     let loss = bench.short(&plain, steps, Variation::NONE);

@@ -4,10 +4,10 @@
 //! between steps, and what they disturb is put back.
 
 use super::subject::Subject;
-use crate::runner::{self, Batch, EVAL_BATCH};
+use crate::runner::{self, Batch};
 use kobai_data::dataset::Dataset;
-use kobai_data::{Sampler, Split};
-use kobai_engine::optim::{ParamRule, Updater};
+use kobai_data::{Loader, Sampler, Split};
+use kobai_engine::optim::{ParamRule, Schedule, Updater};
 use kobai_engine::{Executor, Observer, Rng, Score, Stream, Unobserved};
 use kobai_kernels::Pool;
 use std::sync::Arc;
@@ -37,6 +37,11 @@ impl Variation {
 pub(crate) struct Trial {
     pub(crate) exec: Executor,
     updater: Updater<f32>,
+    pool: Arc<Pool>,
+    loader: Option<Loader>,
+    /// Learning rate before its schedule, and the steps that the schedule spans.
+    rate: (f64, u64),
+    schedule: Schedule,
     sampler: Sampler,
     split: Arc<Split>,
     seed: u64,
@@ -58,6 +63,8 @@ impl Trial {
         let exec = Executor::<f32>::new(Arc::clone(&subject.plan), seed, Arc::clone(pool));
         let mut updates = training.updates;
         *updates.optimizer.lr_mut() *= variation.rate;
+        let rate = (*updates.optimizer.lr_mut(), training.steps);
+        let eval_batch = subject.plan.options.eval_batch;
         let updater = Updater::with_rules(&subject.plan, updates, |p| ParamRule {
             train: !training.is_frozen(&p.name),
             decay: p.spec.decay,
@@ -68,11 +75,15 @@ impl Trial {
         Trial {
             exec,
             updater,
+            pool: Arc::clone(pool),
+            loader: subject.spec().feed.loader(train).expect("checked when the subject was read"),
+            rate,
+            schedule: training.schedule.clone(),
             sampler,
             seed,
             indices: vec![0; training.batch],
             labels: Batch::new(train, training.batch),
-            evaluated: [Batch::new(train, EVAL_BATCH), Batch::new(test, EVAL_BATCH)],
+            evaluated: [Batch::new(train, eval_batch), Batch::new(test, eval_batch)],
             width: subject.plan.output_shape().len(),
             train_sample: variation.only.clone().unwrap_or_else(|| sample(learned, SAMPLE)),
             test_sample: sample(test.len(), SAMPLE),
@@ -92,18 +103,28 @@ impl Trial {
             None => self.sampler.indices(self.seed, self.exec.step(), &mut self.indices),
         }
         self.load();
+        if !self.schedule.is_constant() {
+            let (rate, steps) = self.rate;
+            self.updater.set_lr(rate * self.schedule.factor(self.exec.step(), steps));
+        }
         let n = self.indices.len();
         self.exec.train_step(n, self.labels.targets(n, self.width), &mut self.updater, observer)
     }
 
     /// Puts the examples of `indices` where the next training step reads them.
     fn load(&mut self) {
-        let n = self.indices.len();
+        let (n, step) = (self.indices.len(), self.exec.step());
         let input = self.exec.train_input(n);
         if self.variation.blank {
             input.fill(0.0);
         } else {
-            self.split.train.gather(&self.indices, input);
+            match &self.loader {
+                Some(loader) => {
+                    let of = (self.seed, step);
+                    loader.train_batch(&self.split.train, &self.indices, of, &self.pool, input);
+                }
+                None => self.split.train.gather(&self.indices, input),
+            }
         }
         self.labels.gather(&self.split.train, &self.indices);
     }
@@ -122,7 +143,9 @@ impl Trial {
 
     fn score(&mut self, data: &Dataset, which: usize) -> Score {
         let order = if which == 0 { &self.train_sample } else { &self.test_sample };
-        runner::evaluate(&mut self.exec, data, &mut self.evaluated[which], order)
+        let (loader, pool) = (&self.loader, &self.pool);
+        let fill = |_: u64, i: &[u32], out: &mut [f32]| shown(loader.as_ref(), data, i, pool, out);
+        runner::evaluate(&mut self.exec, data, &mut self.evaluated[which], order, fill)
     }
 
     /// Loss of a part of the training sample in training mode: dropout and the
@@ -153,12 +176,20 @@ impl Trial {
     pub(crate) fn outputs(&mut self, examples: &[u32], bump: f32) -> Vec<f32> {
         let n = examples.len();
         let input = self.exec.eval_input(n);
-        self.split.train.gather(examples, input);
+        shown(self.loader.as_ref(), &self.split.train, examples, &self.pool, input);
         let first = input.len() / n;
         input[..first].iter_mut().for_each(|x| *x += bump);
         self.evaluated[0].gather(&self.split.train, examples);
         self.exec.evaluate(n, self.evaluated[0].targets(n, self.width));
         self.exec.outputs(n).to_vec()
+    }
+}
+
+/// Examples as an evaluation sees them.
+pub(crate) fn shown(loader: Option<&Loader>, data: &Dataset, indices: &[u32], pool: &Pool, out: &mut [f32]) {
+    match loader {
+        Some(loader) => loader.eval_batch(data, indices, pool, out),
+        None => data.gather(indices, out),
     }
 }
 

@@ -53,6 +53,18 @@ pub(super) fn doctor(lang: Lang) -> Command {
             "set a key of the file, such as optimizer.lr=0.5",
             "ファイルのキーを変える。例: optimizer.lr=0.5",
         )))
+        .arg(flag("cure", t("prescribe, and prove it by paired runs", "処方し、対応のある学習で証明する")))
+        .arg(
+            Arg::new("apply")
+                .long("apply")
+                .value_name("FILE")
+                .value_parser(value_parser!(std::path::PathBuf))
+                .help(t(
+                    "write the cured experiment file (implies --cure)",
+                    "治したファイルを書き出す（--cure を含む）",
+                )),
+        )
+        .arg(number("proof-seeds", t("seeds of a proof (5 by default)", "証明のシード数（既定は 5）")))
         .arg(flag("no-tests", t("only watch: no active tests", "観察だけで、追加の検査をしない")))
         .arg(flag("strict", t("exit with 5 if a disease is found", "病気が見つかれば終了コード 5")))
         .arg(json(lang))
