@@ -2,8 +2,12 @@
 //!
 //! It looks at every fourth step at first, where most diseases show, and then
 //! ever more rarely. A step that it does not look at costs one comparison.
+//!
+//! With a cap, looks are paid from an account: every step adds its share of the
+//! arithmetic, every look takes what it costs. Both follow from shapes, so which
+//! steps are looked at is the same on every machine.
 
-use crate::record::{LayerStats, Look, NonFinite, UnitStats};
+use crate::record::{LayerStats, Look, NonFinite, Record, UnitStats};
 use kobai_engine::layer::{Layer, LayerKind};
 use kobai_engine::layers::Activation;
 use kobai_engine::optim::Penalty;
@@ -17,13 +21,32 @@ const DEAD: f64 = 0.01;
 /// A unit that is saturated on more than this share is saturated.
 const SATURATED: f64 = 0.9;
 
-/// What was counted of one activation's units since the window began.
+/// Arithmetic of a look per value of an activation, in operations of a step's
+/// matrix products: it is bound by memory, and a product is not.
+const COST_PER_VALUE: f64 = 40.0;
+/// The same per param.
+const COST_PER_PARAM: f64 = 60.0;
+/// Looks that the account begins with: the first steps show most.
+const CREDIT: f64 = 10.0;
+
+/// What was counted of one activation's units since the window began. Of a
+/// picture a unit is a channel, counted at all places.
 #[derive(Clone, Debug)]
 struct Counts {
     node: usize,
     active: Vec<u32>,
     saturated: Vec<u32>,
     examples: usize,
+    places: usize,
+}
+
+/// The account that looks are paid from, in operations.
+#[derive(Clone, Copy, Debug)]
+struct Account {
+    step: f64,
+    look: f64,
+    share: f64,
+    balance: f64,
 }
 
 /// Watches a run.
@@ -40,6 +63,10 @@ pub struct Recorder {
     classifies: bool,
     votes: Vec<u32>,
     dense_from: u64,
+    account: Option<Account>,
+    /// Sums and squares by unit, low and high weights by input: scratch.
+    scratch: [Vec<f64>; 2],
+    weights: [Vec<f32>; 2],
 }
 
 impl Recorder {
@@ -48,8 +75,15 @@ impl Recorder {
     pub fn new(plan: &Plan, penalty: Penalty) -> Self {
         let counts = |n: &NodePlan| match n.layer {
             Some(LayerKind::Activation(_)) => {
-                let units = n.plan.output.len();
-                Some(Counts { node: n.index, active: vec![0; units], saturated: vec![0; units], examples: 0 })
+                let values = n.plan.output.len();
+                let units = if n.plan.output.rank() == 3 { n.plan.output.dims()[0] } else { values };
+                Some(Counts {
+                    node: n.index,
+                    active: vec![0; units],
+                    saturated: vec![0; units],
+                    examples: 0,
+                    places: values / units.max(1),
+                })
             }
             _ => None,
         };
@@ -65,7 +99,31 @@ impl Recorder {
             classifies: plan.loss == kobai_engine::Loss::CrossEntropy,
             votes: vec![0; plan.output_shape().len()],
             dense_from: u64::MAX,
+            account: None,
+            scratch: [Vec::new(), Vec::new()],
+            weights: [Vec::new(), Vec::new()],
         }
+    }
+
+    /// Pays for looks with at most this share of the training's arithmetic.
+    #[must_use]
+    pub fn capped(mut self, plan: &Plan, share: f64) -> Self {
+        let batch = plan.options.batch as f64;
+        let values: usize = plan.nodes.iter().filter(|n| watched(n)).map(|n| n.plan.output.len()).sum();
+        let look = COST_PER_VALUE * values as f64 * batch + COST_PER_PARAM * plan.param_len() as f64;
+        // Besides its products a step passes over every value and param too.
+        let passes = 4.0 * values as f64 * batch + 8.0 * plan.param_len() as f64;
+        let step = 6.0 * plan.macs() as f64 * batch + passes;
+        self.account = Some(Account { step, look, share, balance: CREDIT * look });
+        self
+    }
+
+    /// Moves what was seen since the last call into a record.
+    pub fn drain_into(&mut self, record: &mut Record) {
+        record.looks.append(&mut self.looks);
+        record.done += self.losses.len() as u64;
+        record.losses.append(&mut self.losses);
+        record.non_finite = self.non_finite.clone();
     }
 
     /// Looks at every step from one on: to find the layer in which a run breaks.
@@ -110,14 +168,17 @@ impl Recorder {
     }
 
     fn forward(&mut self, step: u64, node: &NodePlan, n: usize, output: &[f32]) {
-        let rms = self.rms(output);
-        self.first_bad(step, &node.name, "forward", !rms.is_finite() && node.layer.is_some());
         match &node.layer {
-            Some(LayerKind::Activation(activation)) => self.units(step, node, *activation, n, output, rms),
+            Some(LayerKind::Activation(activation)) => self.units(step, node, *activation, n, output),
             Some(layer) if !node.params.is_empty() && layer.kind() != "batch-norm" => {
-                let signal = signal(n, output);
+                let (signal, finite) = self.signal(n, output);
+                self.first_bad(step, &node.name, "forward", !finite);
                 let stats = LayerStats { layer: node.name.clone(), signal, ..LayerStats::default() };
                 self.look(step).layers.push(stats);
+            }
+            Some(layer) if layer.kind() == "batch-norm" => {
+                let rms = self.rms(output);
+                self.first_bad(step, &node.name, "forward", !rms.is_finite());
             }
             _ => {}
         }
@@ -129,6 +190,43 @@ impl Recorder {
         }
     }
 
+    /// Root of the mean, over units, of the variance over examples, and whether
+    /// all values are numbers.
+    fn signal(&mut self, n: usize, output: &[f32]) -> (f64, bool) {
+        let units = output.len() / n;
+        let [sums, squares] = &mut self.scratch;
+        sums.clear();
+        squares.clear();
+        sums.resize(units, 0.0);
+        squares.resize(units, 0.0);
+        for row in output.chunks_exact(units) {
+            for ((sum, square), y) in sums.iter_mut().zip(squares.iter_mut()).zip(row) {
+                let y = f64::from(*y);
+                *sum += y;
+                *square += y * y;
+            }
+        }
+        let all: f64 = squares.iter().sum();
+        let means: f64 = sums.iter().map(|s| s * s).sum::<f64>() / n as f64;
+        (((all - means).max(0.0) / output.len() as f64).sqrt(), all.is_finite())
+    }
+
+    /// Largest difference between the incoming weights of two units (rows).
+    fn unit_spread(&mut self, weight: &[f32], inputs: usize) -> f64 {
+        let [low, high] = &mut self.weights;
+        low.clear();
+        high.clear();
+        low.extend_from_slice(&weight[..inputs]);
+        high.extend_from_slice(&weight[..inputs]);
+        for row in weight.chunks_exact(inputs) {
+            for ((w, low), high) in row.iter().zip(low.iter_mut()).zip(high.iter_mut()) {
+                *low = low.min(*w);
+                *high = high.max(*w);
+            }
+        }
+        low.iter().zip(high.iter()).map(|(l, h)| f64::from(*h) - f64::from(*l)).fold(0.0, f64::max)
+    }
+
     fn top_class(&mut self, n: usize, output: &[f32]) -> f64 {
         self.votes.fill(0);
         for row in output.chunks_exact(output.len() / n) {
@@ -138,32 +236,33 @@ impl Recorder {
         f64::from(self.votes.iter().copied().max().unwrap_or(0)) / n as f64
     }
 
-    fn units(&mut self, step: u64, node: &NodePlan, activation: Activation, n: usize, y: &[f32], rms: f64) {
+    fn units(&mut self, step: u64, node: &NodePlan, activation: Activation, n: usize, y: &[f32]) {
+        let rms = self.rms(y);
+        self.first_bad(step, &node.name, "forward", !rms.is_finite());
         let max = f64::from(reduce::max_abs(self.isa, y));
         let Some(at) = self.counts.iter().position(|c| c.node == node.index) else { return };
         let counts = &mut self.counts[at];
-        for row in y.chunks_exact(counts.active.len()) {
-            for ((y, active), saturated) in row.iter().zip(&mut counts.active).zip(&mut counts.saturated) {
-                // |z| > 5 for the sigmoid, |z| > 2.5 for tanh.
-                let (is_active, is_saturated) = match activation {
-                    Activation::Relu | Activation::Relu6 => (*y > 0.0, false),
-                    Activation::Sigmoid(_) => (true, *y < 0.006_69 || *y > 0.993_31),
-                    Activation::Tanh => (true, y.abs() > 0.986_61),
-                    _ => (true, false),
-                };
-                *active += u32::from(is_active);
-                *saturated += u32::from(is_saturated);
+        // |z| > 5 for the sigmoid, |z| > 2.5 for tanh. What cannot die is not counted.
+        match activation {
+            Activation::Relu | Activation::Relu6 => tally(&mut counts.active, y, |y| y > 0.0),
+            Activation::Sigmoid(_) => {
+                tally(&mut counts.saturated, y, |y| !(0.006_69..=0.993_31).contains(&y))
             }
+            Activation::Tanh => tally(&mut counts.saturated, y, |y| y.abs() > 0.986_61),
+            _ => {}
         }
+        let dies = matches!(activation, Activation::Relu | Activation::Relu6);
         counts.examples += n;
         if counts.examples < WINDOW {
             return;
         }
-        let share = |count: &u32| f64::from(*count) / counts.examples as f64;
+        let seen = (counts.examples * counts.places) as f64;
+        let share = |count: &u32| f64::from(*count) / seen;
+        let dead = counts.active.iter().filter(|c| dies && share(c) < DEAD).count();
         let stats = UnitStats {
             layer: node.name.clone(),
             examples: counts.examples,
-            dead: counts.active.iter().filter(|c| share(c) < DEAD).count(),
+            dead,
             saturated: counts.saturated.iter().filter(|c| share(c) > SATURATED).count(),
             units: counts.active.len(),
             rms,
@@ -176,35 +275,25 @@ impl Recorder {
     }
 }
 
-/// Root of the mean, over units, of the variance over examples.
-fn signal(n: usize, output: &[f32]) -> f64 {
-    let units = output.len() / n;
-    let (mut sums, mut squares) = (vec![0.0f64; units], 0.0f64);
-    for row in output.chunks_exact(units) {
-        for (sum, y) in sums.iter_mut().zip(row) {
-            let y = f64::from(*y);
-            *sum += y;
-            squares += y * y;
+/// Counts the values of each unit that pass a test.
+fn tally(counts: &mut [u32], values: &[f32], test: impl Fn(f32) -> bool) {
+    for row in values.chunks_exact(counts.len()) {
+        for (count, y) in counts.iter_mut().zip(row) {
+            *count += u32::from(test(*y));
         }
     }
-    let means: f64 = sums.iter().map(|s| s * s).sum::<f64>() / n as f64;
-    ((squares - means).max(0.0) / output.len() as f64).sqrt()
 }
 
-/// Largest difference between the incoming weights of two units (rows).
-fn unit_spread(weight: &[f32], inputs: usize) -> f64 {
-    (0..inputs)
-        .map(|i| {
-            let column = weight.iter().skip(i).step_by(inputs);
-            let (low, high) = column.fold((f32::MAX, f32::MIN), |(l, h), w| (l.min(*w), h.max(*w)));
-            f64::from(high) - f64::from(low)
-        })
-        .fold(0.0, f64::max)
+/// Whether a look passes over a node's output.
+fn watched(node: &NodePlan) -> bool {
+    matches!(node.layer, Some(LayerKind::Activation(_))) || !node.params.is_empty()
 }
 
 impl Observer<f32> for Recorder {
     fn wants(&self, step: u64) -> Wants {
-        if step >= self.dense_from || Recorder::looks_at(step) { Wants::ALL } else { Wants::NOTHING }
+        let paid = self.account.is_none_or(|a| a.balance >= a.look);
+        let looks = step >= self.dense_from || (Recorder::looks_at(step) && paid);
+        if looks { Wants::ALL } else { Wants::NOTHING }
     }
 
     fn event(&mut self, event: &Event<'_, f32>) {
@@ -220,7 +309,7 @@ impl Observer<f32> for Recorder {
                     return;
                 }
                 let (weight_rms, delta) = (self.rms(weight), self.rms(grad_output) * n as f64);
-                let spread = unit_spread(weight, spec.dims[1..].iter().product());
+                let spread = self.unit_spread(weight, spec.dims[1..].iter().product());
                 let penalty = match self.penalty {
                     Penalty::None => 0.0,
                     Penalty::L1(x) => x,
@@ -246,6 +335,10 @@ impl Observer<f32> for Recorder {
                 }
             }
             Event::StepEnded { step, loss } => {
+                if let Some(account) = &mut self.account {
+                    let looked = self.looks.last().is_some_and(|l| l.step == step);
+                    account.balance += account.share * account.step - if looked { account.look } else { 0.0 };
+                }
                 self.first_bad(step, "loss", "loss", !loss.is_finite());
                 self.losses.push(loss);
             }

@@ -140,7 +140,7 @@ fn scale(table: &mut Table, key: &str, by: f64) -> Result<(), Text> {
     set(table, key, to)
 }
 
-fn layers(table: &mut Table) -> Result<&mut Vec<Value>, Text> {
+pub(super) fn layers(table: &mut Table) -> Result<&mut Vec<Value>, Text> {
     table
         .get_mut("model")
         .and_then(|m| m.get_mut("layers"))
@@ -251,7 +251,7 @@ fn each_layer(table: &mut Table, f: &mut dyn FnMut(&mut Table)) {
 }
 
 /// The lists of layers in a block.
-fn inner_lists(block: &mut Table) -> impl Iterator<Item = &mut Vec<Value>> {
+pub(super) fn inner_lists(block: &mut Table) -> impl Iterator<Item = &mut Vec<Value>> {
     let lists = block
         .iter_mut()
         .filter(|(k, _)| ["layers", "residual", "shortcut", "branches"].contains(&k.as_str()));
@@ -266,7 +266,7 @@ fn inner_lists(block: &mut Table) -> impl Iterator<Item = &mut Vec<Value>> {
 }
 
 /// Whether a layer of the list is an activation.
-fn is_activation(layer: &Value) -> bool {
+pub(super) fn is_activation(layer: &Value) -> bool {
     match layer {
         Value::String(word) => ACTIVATIONS.contains(&word.as_str()),
         Value::Table(t) => {
@@ -278,7 +278,7 @@ fn is_activation(layer: &Value) -> bool {
     }
 }
 
-fn is_weighted(layer: &Value) -> bool {
+pub(super) fn is_weighted(layer: &Value) -> bool {
     layer.as_table().is_some_and(|t| WEIGHTED.iter().any(|k| t.contains_key(*k)))
 }
 
