@@ -33,6 +33,7 @@ pub mod dropout;
 pub mod elementwise;
 pub mod gemm;
 pub mod isa;
+mod lanes;
 pub mod lrn;
 mod math;
 pub mod norm;

@@ -9,6 +9,7 @@
 //! | `gather.rs` | blocks of that matrix on demand; phases of a stride |
 //! | `indirect.rs` | the three passes as gathered products (`gemm/gathered.rs`) |
 //! | `portable.rs` | the same in plain loops, for `f64` and other processors |
+//! | `winograd/` | 3×3 at stride 1 with a quarter of the products, for `f32` |
 //!
 //! # Numeric order
 //!
@@ -28,6 +29,7 @@ mod indirect;
 mod portable;
 #[cfg(test)]
 mod tests;
+mod winograd;
 
 pub use im2col::{col2im, im2col};
 
@@ -117,12 +119,16 @@ impl Conv {
         self.taps() * (self.in_channels / self.groups)
     }
 
-    /// The kind of convolution: `gemm` (1×1, a plain matrix product), `depthwise`
-    /// (one input channel for each group) or `indirect`. Depthwise has no kernel
-    /// of its own yet: it runs as a gathered product for each group.
+    /// The kind of convolution: `gemm` (1×1, a plain matrix product), `winograd
+    /// 4x4` and `winograd 2x2` (3×3 at stride 1 in tiles of so many outputs; `f64`
+    /// runs it as `indirect`), `depthwise` (one input channel for each group) or
+    /// `indirect`. Depthwise has no kernel of its own yet: it runs as a gathered
+    /// product for each group.
     #[must_use]
     pub fn algorithm(&self) -> &'static str {
-        if self.is_plain() {
+        if let Some(m) = winograd::choose(self) {
+            if m == 4 { "winograd 4x4" } else { "winograd 2x2" }
+        } else if self.is_plain() {
             "gemm"
         } else if self.is_depthwise() {
             "depthwise"
@@ -142,7 +148,8 @@ impl Conv {
     /// Scratch elements that do not depend on the number of images.
     #[must_use]
     pub fn scratch_fixed(&self) -> usize {
-        indirect::scratch_len(self)
+        let tiles = winograd::choose(self).map_or(0, |m| winograd::scratch_len(self, m));
+        indirect::scratch_len(self).max(tiles)
     }
 
     /// Scratch elements for each image.
@@ -207,6 +214,12 @@ pub fn forward<T: Real>(
         let b = Mat::new(weight, outs, k).t();
         return gemm(isa, pool, Mat::new(x, m, k), b, bias.map_or(Start::Zero, Start::Bias), y);
     }
+    if let Some(m) = winograd::choose(conv)
+        && let (Some(x), Some(weight)) = (T::as_f32(x), T::as_f32(weight))
+        && let (Some(scratch), Some(y)) = (T::as_f32_mut(scratch), T::as_f32_mut(y))
+    {
+        return winograd::forward(isa, pool, conv, m, n, x, weight, bias.and_then(T::as_f32), scratch, y);
+    }
     indirect::forward(isa, pool, conv, n, x, weight, bias, scratch, y);
 }
 
@@ -233,6 +246,12 @@ pub fn backward_input<T: Real>(
         let (m, k, outs) = (conv.pixels(n), conv.in_channels, conv.out_channels);
         return gemm(isa, pool, Mat::new(g, m, outs), Mat::new(weight, outs, k), Start::Zero, grad_x);
     }
+    if let Some(m) = winograd::choose(conv)
+        && let (Some(g), Some(weight)) = (T::as_f32(g), T::as_f32(weight))
+        && let (Some(scratch), Some(grad_x)) = (T::as_f32_mut(scratch), T::as_f32_mut(grad_x))
+    {
+        return winograd::backward_input(isa, pool, conv, m, n, g, weight, scratch, grad_x);
+    }
     indirect::backward_input(isa, pool, conv, n, g, weight, scratch, grad_x);
 }
 
@@ -252,5 +271,11 @@ pub fn backward_weight<T: Real>(
     grad_weight: &mut [T],
 ) {
     conv.check_lengths(n, x.len(), grad_weight.len(), g.len(), scratch.len());
+    if let Some(m) = winograd::choose(conv)
+        && let (Some(x), Some(g)) = (T::as_f32(x), T::as_f32(g))
+        && let (Some(scratch), Some(grad)) = (T::as_f32_mut(scratch), T::as_f32_mut(grad_weight))
+    {
+        return winograd::backward_weight(isa, pool, conv, m, n, x, g, scratch, grad);
+    }
     indirect::backward_weight(isa, pool, conv, n, x, g, scratch, grad_weight);
 }

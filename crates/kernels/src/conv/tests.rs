@@ -1,13 +1,13 @@
 //! Twin tests and identities of the convolution.
 
-use super::{Conv, backward_input, backward_weight, col2im, forward, im2col};
+use super::{Conv, backward_input, backward_weight, col2im, forward, im2col, indirect, winograd};
 use crate::checks::{bit_difference, must_fail, values, widened};
 use crate::gemm::scalar::reference;
 use crate::gemm::{Mat, Start};
 use crate::philox::philox4x32;
 use crate::{Isa, Pool, Real};
 
-fn conv(
+pub(super) fn conv(
     [height, width]: [usize; 2],
     [in_channels, out_channels, groups]: [usize; 3],
     kernel: [usize; 2],
@@ -64,11 +64,18 @@ fn twin_forward<T: Real>(c: &Conv, n: usize, x: &[T], w: &[T], bias: Option<&[T]
     y
 }
 
-fn poisoned(c: &Conv, n: usize) -> Vec<f32> {
+pub(super) fn poisoned(c: &Conv, n: usize) -> Vec<f32> {
     vec![f32::NAN; c.scratch_len(n)]
 }
 
-fn fused() -> Vec<Isa> {
+/// The direct sums, whatever else there is for this shape.
+fn direct_forward(c: &Conv) -> Forward {
+    if winograd::choose(c).is_some() { indirect::forward } else { forward }
+}
+
+type Forward = fn(Isa, &Pool, &Conv, usize, &[f32], &[f32], Option<&[f32]>, &mut [f32], &mut [f32]);
+
+pub(super) fn fused() -> Vec<Isa> {
     [Isa::avx2(), Isa::avx512()].into_iter().flatten().collect()
 }
 
@@ -83,7 +90,17 @@ fn forward_equals_the_twin() {
                 let want = twin_forward(&c, n, &x, &w, bias);
                 for isa in fused() {
                     let mut y = vec![f32::NAN; c.out_len(n)];
-                    forward(isa, &Pool::serial(), &c, n, &x, &w, bias, &mut poisoned(&c, n), &mut y);
+                    direct_forward(&c)(
+                        isa,
+                        &Pool::serial(),
+                        &c,
+                        n,
+                        &x,
+                        &w,
+                        bias,
+                        &mut poisoned(&c, n),
+                        &mut y,
+                    );
                     assert_eq!(bit_difference(&y, &want), None, "{name}, n = {n}, {isa}");
                 }
             }
@@ -135,7 +152,7 @@ fn each_product(c: &Conv, n: usize, mut visit: impl FnMut(usize, usize, usize)) 
 
 /// The three passes by the definition, in double precision: y, gradient of x,
 /// gradient of the weight.
-fn definition(c: &Conv, n: usize, x: &[f64], w: &[f64], g: &[f64]) -> [Vec<f64>; 3] {
+pub(super) fn definition(c: &Conv, n: usize, x: &[f64], w: &[f64], g: &[f64]) -> [Vec<f64>; 3] {
     let mut out = [vec![0.0; g.len()], vec![0.0; x.len()], vec![0.0; w.len()]];
     each_product(c, n, |yi, xi, wi| {
         out[0][yi] += x[xi] * w[wi];
@@ -145,7 +162,13 @@ fn definition(c: &Conv, n: usize, x: &[f64], w: &[f64], g: &[f64]) -> [Vec<f64>;
     out
 }
 
-fn passes<T: Real>(isa: Isa, pool: &Pool, c: &Conv, n: usize, [x, w, g]: [&[T]; 3]) -> [Vec<T>; 3] {
+pub(super) fn passes<T: Real>(
+    isa: Isa,
+    pool: &Pool,
+    c: &Conv,
+    n: usize,
+    [x, w, g]: [&[T]; 3],
+) -> [Vec<T>; 3] {
     let nan = T::from_f64(f64::NAN);
     let scratch = || vec![nan; c.scratch_len(n)];
     let [mut y, mut gx, mut gw] = [vec![nan; g.len()], vec![nan; x.len()], vec![nan; w.len()]];
@@ -155,7 +178,19 @@ fn passes<T: Real>(isa: Isa, pool: &Pool, c: &Conv, n: usize, [x, w, g]: [&[T]; 
     [y, gx, gw]
 }
 
-fn operands(c: &Conv, n: usize) -> [Vec<f32>; 3] {
+/// The same without Winograd.
+fn direct_passes(isa: Isa, c: &Conv, n: usize, [x, w, g]: [&[f32]; 3]) -> [Vec<f32>; 3] {
+    if winograd::choose(c).is_none() {
+        return passes(isa, &Pool::serial(), c, n, [x, w, g]);
+    }
+    let [mut y, mut gx, mut gw] = [vec![f32::NAN; g.len()], vec![f32::NAN; x.len()], vec![f32::NAN; w.len()]];
+    indirect::forward(isa, &Pool::serial(), c, n, x, w, None, &mut poisoned(c, n), &mut y);
+    indirect::backward_input(isa, &Pool::serial(), c, n, g, w, &mut poisoned(c, n), &mut gx);
+    indirect::backward_weight(isa, &Pool::serial(), c, n, x, g, &mut poisoned(c, n), &mut gw);
+    [y, gx, gw]
+}
+
+pub(super) fn operands(c: &Conv, n: usize) -> [Vec<f32>; 3] {
     [(c.in_len(n), 1), (c.weight_len(), 2), (c.out_len(n), 3)].map(|(len, seed)| values(len, 1.0, seed))
 }
 
@@ -177,7 +212,7 @@ fn check_definition(name: &str, c: &Conv, n: usize, isas: &[Isa]) {
     let magnitude = definition(c, n, &sizes[0], &sizes[1], &sizes[2]);
     let terms = [c.depth(), c.taps() * c.out_channels / c.groups, c.pixels(n)];
     for isa in isas {
-        let got = passes(*isa, &Pool::serial(), c, n, [&o[0], &o[1], &o[2]]);
+        let got = direct_passes(*isa, c, n, [&o[0], &o[1], &o[2]]);
         let double = passes(*isa, &Pool::serial(), c, n, [&wide[0], &wide[1], &wide[2]]);
         for (i, pass) in ["forward", "backward_input", "backward_weight"].iter().enumerate() {
             let what = format!("{name}, {pass}, n = {n}, {isa}, {c:?}");
@@ -207,7 +242,7 @@ fn random_forward_equals_the_twin() {
         let want = twin_forward(c, n, &x, &w, None);
         for isa in fused() {
             let mut y = vec![f32::NAN; c.out_len(n)];
-            forward(isa, &Pool::serial(), c, n, &x, &w, None, &mut poisoned(c, n), &mut y);
+            direct_forward(c)(isa, &Pool::serial(), c, n, &x, &w, None, &mut poisoned(c, n), &mut y);
             assert_eq!(bit_difference(&y, &want), None, "{c:?}, n = {n}, {isa}");
         }
     }
@@ -227,7 +262,7 @@ fn backward_has_the_stated_order() {
             gw[wi] = g[yi].mul_add(x[xi], gw[wi]);
         });
         for isa in fused() {
-            let got = passes(isa, &Pool::serial(), &c, n, [&x, &w, &g]);
+            let got = direct_passes(isa, &c, n, [&x, &w, &g]);
             assert_eq!(bit_difference(&got[1], &gx), None, "{name}, {isa}, input");
             assert_eq!(bit_difference(&got[2], &gw), None, "{name}, {isa}, weight");
         }
@@ -278,6 +313,8 @@ fn large_cases() -> Vec<Conv> {
     let one = [1, 1];
     vec![
         conv([28, 28], [40, 100, 1], [3, 3], one, one, one),
+        conv([15, 13], [60, 24, 1], [3, 3], one, [2, 0], one),
+        conv([2, 2], [130, 70, 1], [3, 3], one, one, one),
         conv([9, 9], [200, 130, 1], [3, 3], [2, 2], one, one),
         conv([40, 44], [3, 64, 1], [7, 7], [2, 2], [3, 3], one),
         conv([14, 14], [64, 64, 2], [3, 3], one, one, one),
@@ -312,7 +349,7 @@ fn large_passes_follow_the_definition() {
     for c in large_cases() {
         let [x, w, _] = operands(&c, 3);
         let mut y = vec![f32::NAN; c.out_len(3)];
-        forward(Isa::best(), &Pool::serial(), &c, 3, &x, &w, None, &mut poisoned(&c, 3), &mut y);
+        direct_forward(&c)(Isa::best(), &Pool::serial(), &c, 3, &x, &w, None, &mut poisoned(&c, 3), &mut y);
         if Isa::best() != Isa::SCALAR {
             assert_eq!(bit_difference(&y, &twin_forward(&c, 3, &x, &w, None)), None, "{c:?}");
         }
@@ -327,6 +364,11 @@ fn geometry() {
     assert_eq!(stem.macs(), 118_013_952);
     assert_eq!(stem.weight_len(), 9408);
     assert_eq!(stem.algorithm(), "indirect");
+    let three = |size, channels| conv([size; 2], [channels, channels, 1], [3, 3], [1, 1], [1, 1], [1, 1]);
+    assert_eq!(three(14, 64).algorithm(), "winograd 4x4");
+    assert_eq!(three(2, 64).algorithm(), "winograd 2x2");
+    assert_eq!(three(1, 64).algorithm(), "indirect");
+    assert_eq!(three(14, 3).algorithm(), "indirect");
     assert_eq!(conv([4, 4], [8, 8, 8], [3, 3], [1, 1], [1, 1], [1, 1]).algorithm(), "depthwise");
     assert_eq!(conv([4, 4], [8, 8, 1], [1, 1], [1, 1], [0, 0], [1, 1]).algorithm(), "gemm");
     assert_eq!(conv([2, 2], [1, 1, 1], [3, 3], [1, 1], [0, 0], [1, 1]).out_height(), 0);

@@ -7,6 +7,7 @@
 //! | `avx512.rs`, `avx2.rs` | vector types, tile sizes, tables of tiles |
 //! | `pack.rs` | copies into the order in which tiles read |
 //! | `drive.rs` | loops over tiles: direct for small operands, packed for large |
+//! | `strips.rs` | small products with cut columns (Winograd) |
 //! | `gathered.rs` | the same with an operand that is written block by block (convolution) |
 //!
 //! # Numeric order
@@ -31,6 +32,7 @@ mod micro;
 #[cfg(target_arch = "x86_64")]
 mod pack;
 pub mod scalar;
+pub(crate) mod strips;
 #[cfg(test)]
 mod tests;
 

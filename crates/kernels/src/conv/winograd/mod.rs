@@ -1,0 +1,132 @@
+//! Winograd's convolution for 3×3 taps at stride 1, in all three passes.
+//!
+//! | file | what |
+//! |---|---|
+//! | `points.rs` | the transforms on one axis |
+//! | `loops.rs` | transforms of tiles, for every instruction set |
+//! | `image.rs` | forward pass and gradient of the input |
+//! | `weight.rs` | gradient of the weight |
+//!
+//! F(M, 3) computes M×M outputs from a window of T×T inputs, T = M + 2, with T²
+//! products instead of 9M²: 36 instead of 144 for M = 4, 16 instead of 36 for
+//! M = 2. For a tile d of one input channel and the taps w
+//!
+//! ```text
+//! y  = Aᵀ [ Σ over channels (G w Gᵀ) ⊙ (Bᵀ d B) ] A
+//! dw = Gᵀ [ Σ over tiles    (A g Aᵀ) ⊙ (Bᵀ d B) ] G
+//! ```
+//!
+//! and the gradient of the input is the first form with g for d and the taps
+//! turned by 180°. For each of the T² points the sum is a matrix product over
+//! channels (tiles).
+//!
+//! # Numeric order
+//!
+//! Transforms are applied down the columns, then along the rows, in the
+//! operations of `points.rs`. A product of a point is one chain of fused
+//! multiply-adds with the channel (tile) ascending; tiles are counted by image,
+//! row, column. A bias is added last. Blocks of tiles and threads do not change
+//! that, and AVX2 and AVX-512 give the same bits.
+//!
+//! # Error
+//!
+//! Let |X| be a matrix of magnitudes, and u = 2⁻²⁴. A transform on one axis has
+//! at most `r` roundings on the way to a value, constants included, a chain of
+//! k products k. So, to first order in u (Higham, *Accuracy and Stability of
+//! Numerical Algorithms*, 3.1), an output is off by at most
+//!
+//! ```text
+//! (k + 2·(r_B + r_G + r_A)) · u · |Aᵀ| [ Σ (|G| |w| |Gᵀ|) ⊙ (|Bᵀ| |d| |B|) ] |A|
+//! ```
+//!
+//! which is what the tests allow. The amplification, the last factor over
+//! Σ |w| ⊙ |d|, is what distinguishes algorithms: for equal magnitudes its mean
+//! over the outputs of a
+//! tile is 52 and its maximum 69 for F(4) with the points of `points.rs` (77 and 256
+//! with 0, ±1, ±2, ∞), 7 for F(2), 1 for the direct sum.
+//! Errors do not all point the same way: measured on normal numbers, F(4) is
+//! off by about twice as much as the direct sum, F(2) by no more than it.
+
+mod image;
+mod loops;
+mod points;
+#[cfg(test)]
+mod tests;
+mod weight;
+
+use super::Conv;
+use std::cell::RefCell;
+
+pub(super) use image::{backward_input, forward};
+pub(super) use weight::backward_weight;
+
+/// Most channels: a block of transformed tiles must fit into the thread's buffer.
+const MOST_CHANNELS: usize = 2048;
+
+/// The M with which Winograd pays for this convolution, if it does.
+///
+/// Counted in multiply-adds: the products, and transforms of some six
+/// operations for each point and channel, in whole vectors.
+pub(super) fn choose(conv: &Conv) -> Option<usize> {
+    let applies = conv.kernel == [3, 3]
+        && conv.stride == [1, 1]
+        && conv.dilation == [1, 1]
+        && conv.groups == 1
+        && conv.padding.iter().all(|p| *p <= 2)
+        && conv.in_channels.max(conv.out_channels) <= MOST_CHANNELS;
+    if !applies || conv.pixels(1) == 0 {
+        return None;
+    }
+    let whole = |channels: usize| channels.next_multiple_of(16);
+    let products = conv.in_channels * conv.out_channels;
+    let cost = |m: usize| {
+        let tiles = conv.out_height().div_ceil(m) * conv.out_width().div_ceil(m);
+        let transforms = 6 * (whole(conv.in_channels) + whole(conv.out_channels));
+        tiles * points(m) * (products + transforms)
+    };
+    let direct = conv.pixels(1) * 9 * products;
+    let m = if cost(4) <= cost(2) { 4 } else { 2 };
+    (cost(m) * 4 <= direct * 3).then_some(m)
+}
+
+/// Points of a tile.
+const fn points(m: usize) -> usize {
+    (m + 2) * (m + 2)
+}
+
+/// Scratch elements of any pass.
+pub(super) fn scratch_len(conv: &Conv, m: usize) -> usize {
+    image::scratch_len(conv, m).max(weight::scratch_len(conv, m)) + LINE
+}
+
+/// Elements of a cache line.
+const LINE: usize = 16;
+
+/// The part of a buffer that begins on a cache line; at most `LINE` shorter.
+fn aligned(buffer: &mut [f32]) -> &mut [f32] {
+    let skip = buffer.as_ptr().align_offset(LINE * size_of::<f32>()).min(LINE);
+    &mut buffer[skip..]
+}
+
+/// An odd number of cache lines, so that neighbours fall into different cache sets.
+const fn spaced(len: usize) -> usize {
+    len.next_multiple_of(LINE) | LINE
+}
+
+/// Elements of a thread's buffer: transformed tiles and their products.
+const BUFFER: usize = 3 << 18;
+
+thread_local! {
+    static TILES: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Lends this thread's buffer, [`BUFFER`] elements from a cache line on. It is
+/// allocated when a thread needs it for the first time.
+fn with_buffer<R>(f: impl FnOnce(&mut [f32]) -> R) -> R {
+    TILES.with_borrow_mut(|buffer| {
+        if buffer.is_empty() {
+            buffer.resize(BUFFER + LINE, 0.0);
+        }
+        f(aligned(buffer))
+    })
+}
