@@ -79,8 +79,7 @@ pub(crate) unsafe fn product(isa: Isa, strip: Strip, block: &Block) {
         let first = if block.accumulate { First::Load } else { First::Zero };
         let Block { rows, k, a, a_row, a_col, b, b_row, c, c_row, .. } = *block;
         for i in (0..rows).step_by(height) {
-            let run = tiles.tiles[usize::from(a_row == 1)][vectors - 1][height.min(rows - i) - 1]
-                .expect("tile heights are within the table");
+            let run = tiles.of(a_row == 1, vectors, height.min(rows - i), strip.cols);
             // SAFETY: the table belongs to an instruction set that the processor
             // has; the caller answers for the operands.
             unsafe {

@@ -128,11 +128,12 @@ pub(super) struct Loops {
     pub(super) tap_gradients: unsafe fn(&Taps),
 }
 
-/// Applies a transform to both axes.
+/// Applies a transform to both axes: down the columns, then along the rows.
 ///
 /// # Safety
 /// The instruction set.
 #[inline(always)]
+#[allow(clippy::needless_range_loop, reason = "a column of the one is a row of the other")]
 unsafe fn both<V: Lanes, F: Axis<I, O>, const I: usize, const O: usize>(
     x: impl Fn(usize, usize) -> V,
 ) -> [[V; O]; O] {
@@ -146,8 +147,8 @@ unsafe fn both<V: Lanes, F: Axis<I, O>, const I: usize, const O: usize>(
                 *to = x(i, j);
             }
             let column = F::map(column);
-            for i in 0..O {
-                half[i][j] = column[i];
+            for (half, x) in half.iter_mut().zip(column) {
+                half[j] = x;
             }
         }
         let mut all = [[zero; O]; O];

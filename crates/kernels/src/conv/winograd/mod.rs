@@ -41,10 +41,9 @@
 //!
 //! which is what the tests allow. The amplification, the last factor over
 //! Σ |w| ⊙ |d|, is what distinguishes algorithms: for equal magnitudes its mean
-//! over the outputs of a
-//! tile is 52 and its maximum 69 for F(4) with the points of `points.rs` (77 and 256
-//! with 0, ±1, ±2, ∞), 7 for F(2), 1 for the direct sum.
-//! Errors do not all point the same way: measured on normal numbers, F(4) is
+//! over the outputs of a tile is 52 and its maximum 69 for F(4) with the points
+//! of `points.rs` (77 and 256 with 0, ±1, ±2, ∞), 7 for F(2), 1 for the direct
+//! sum. Errors do not all point the same way: measured on normal numbers, F(4) is
 //! off by about twice as much as the direct sum, F(2) by no more than it.
 
 mod image;
