@@ -1,8 +1,8 @@
 //! Loops over register tiles.
 //!
 //! B is read in place when its rows are contiguous and it is small, otherwise
-//! copied into panels of one column group each; A is copied when several column
-//! groups read it. The blocking constants are constants: nothing is derived
+//! copied into panels of one column group each. A is read in place, unless its
+//! columns are far apart and several column groups read it. The blocking constants are constants: nothing is derived
 //! from the caches of the day, and by the numeric order in `mod.rs` none of
 //! them can change a bit.
 
@@ -11,13 +11,16 @@ use super::pack::{self, Block};
 use super::{Mat, Start, avx2, avx512};
 use crate::pool::Shares;
 use crate::{Isa, Pool};
+use std::ops::Range;
 
 /// Inner extent of a packed block: C is read and written once for each.
 const KC: usize = 512;
 /// Rows of a packed block of A.
 const MC: usize = 192;
-/// Columns of a packed block of B.
+/// Columns of a packed block of B, at most.
 pub(super) const NC: usize = 960;
+/// Rows that a task copies of a block of B,.
+const STRIP: usize = 16;
 /// A contiguous B of at most this many elements is read in place.
 const DIRECT_B: usize = 128 * 1024;
 /// Column groups from which on A is worth copying.
@@ -44,6 +47,23 @@ enum Source {
     Direct,
     /// In the packing buffer; group g begins at `col * KC`-sized panels.
     Packed(Shares<f32>),
+}
+
+/// The panel that comes next, fetched into the second-level cache a share at a time.
+struct Ahead {
+    at: *const f32,
+    /// Elements that are left, and elements for each tile that is computed meanwhile.
+    left: usize,
+    step: usize,
+}
+
+impl Ahead {
+    fn some(&mut self) {
+        let len = self.step.min(self.left);
+        pack::fetch(self.at, len);
+        self.at = self.at.wrapping_add(len);
+        self.left -= len;
+    }
 }
 
 struct Problem<'a> {
@@ -85,35 +105,51 @@ pub(super) fn gemm(
         return;
     }
     let mut groups = [Group::default(); MAX_GROUPS];
-    for jc in (0..n).step_by(NC) {
-        let nc = NC.min(n - jc);
+    // Equal blocks, of whole groups: A is read once for each.
+    let most = even_parts(n, NC).next_multiple_of(tiles.wide * tiles.lanes);
+    for jc in (0..n).step_by(most) {
+        let nc = most.min(n - jc);
         let count = split(tiles, jc, nc, &mut groups);
         let width = nc.next_multiple_of(tiles.lanes);
         for pc in (0..k).step_by(KC) {
             let kc = KC.min(k - pc);
             pack::with_b_buffer(width * KC, |panels| {
                 let at = Shares(panels.as_mut_ptr());
-                let pack = |g: usize| {
-                    let Group { col, cols, vectors } = groups[g];
-                    let stride = vectors * tiles.lanes;
-                    let at = &at;
-                    // SAFETY: group panels are disjoint parts of `panels`: group g
-                    // owns the `stride * KC` elements that begin at `(col - jc) * KC`,
-                    // and `col - jc` is a multiple of the vector length.
-                    let panel =
-                        unsafe { std::slice::from_raw_parts_mut(at.0.add((col - jc) * KC), stride * KC) };
-                    let block = Block { row: col, col: pc, rows: cols, cols: kc };
+                // Some inner indices of a group of columns.
+                let pack = |group: Group, ks: Range<usize>| {
+                    let Group { col, cols, vectors } = group;
+                    let (stride, at) = (vectors * tiles.lanes, &at);
+                    let (start, len) = ((col - jc) * KC + ks.start * stride, ks.len() * stride);
+                    // SAFETY: group panels are disjoint parts of `panels`: a group owns
+                    // the `stride * KC` elements that begin at `(col - jc) * KC`, because
+                    // `col - jc` is a multiple of the vector length; and tasks have
+                    // different groups or different inner indices.
+                    let panel = unsafe { std::slice::from_raw_parts_mut(at.0.add(start), len) };
+                    let block = Block { row: col, col: pc + ks.start, rows: cols, cols: ks.len() };
                     pack::columns(tiles, p.b.t(), block, panel, stride);
                 };
-                if pool.threads() > 1 && nc * kc >= 1 << 15 {
-                    pool.run(count, &pack);
+                // In the direction in which B is contiguous.
+                let group = |g: usize| pack(groups[g], 0..kc);
+                let strip = |s: usize| {
+                    let ks = s * STRIP..kc.min((s + 1) * STRIP);
+                    groups[..count].iter().for_each(|g| pack(*g, ks.clone()));
+                };
+                let (tasks, task): (usize, &(dyn Fn(usize) + Sync)) =
+                    if b.col_stride == 1 { (kc.div_ceil(STRIP), &strip) } else { (count, &group) };
+                if nc * kc >= 1 << 15 {
+                    pool.run(tasks, task);
                 } else {
-                    (0..count).for_each(pack);
+                    (0..tasks).for_each(task);
                 }
                 p.block(pool, Source::Packed(Shares(at.0)), jc, nc, pc, kc);
             });
         }
     }
+}
+
+/// The length of the equal parts, of at most `most`, into which an extent is cut.
+pub(super) fn even_parts(extent: usize, most: usize) -> usize {
+    extent.div_ceil(extent.div_ceil(most).max(1))
 }
 
 /// Cuts columns into groups: the preferred width, then what is left.
@@ -170,11 +206,9 @@ impl Problem<'_> {
     /// Rows `r..r+rows` of some column groups.
     #[allow(clippy::too_many_arguments, reason = "the six loop bounds of one block")]
     fn rows(&self, source: Source, groups: &[Group], jc: usize, r: usize, rows: usize, pc: usize, kc: usize) {
-        // Copying A pays when its rows fall into the same cache sets (a multiple of
-        // 4 KiB apart), when its columns are far apart, and when there is a lot of it.
+        // Copying A pays when its columns are far apart and there is a lot of it.
         let far = self.a.col_stride != 1 && rows * kc > 1 << 15;
-        let collide = (self.a.row_stride * 4).is_multiple_of(4096);
-        if groups.len() < PACK_A_GROUPS || !(far || collide || rows > MC) {
+        if groups.len() < PACK_A_GROUPS || !far {
             let (packed, a_row, a_col) = if self.a.row_stride == 1 {
                 (true, 1, self.a.col_stride)
             } else {
@@ -184,12 +218,13 @@ impl Problem<'_> {
             // it stays in the second-level cache meanwhile.
             for ic in (r..r + rows).step_by(MC) {
                 let end = (ic + MC).min(r + rows);
-                for group in groups {
+                for (g, group) in groups.iter().enumerate() {
+                    let mut ahead = self.ahead(source, groups.get(g + 1), jc, kc, end - ic);
                     let step = self.tiles.max_rows[group.vectors - 1];
                     for i in (ic..end).step_by(step) {
                         let at = i * self.a.row_stride + pc * self.a.col_stride;
-                        let a = self.a.data[at..].as_ptr();
-                        let a = (packed, a, a_row, a_col);
+                        let a = (packed, self.a.data[at..].as_ptr(), a_row, a_col);
+                        ahead.some();
                         self.tile(source, *group, jc, i, step.min(end - i), pc, kc, a);
                     }
                 }
@@ -203,6 +238,17 @@ impl Problem<'_> {
                 self.packed_rows(source, groups, jc, (ic, mc), (pk, kk));
             }
         }
+    }
+
+    /// The next group's panel, to be fetched while `rows` rows of this one are computed.
+    fn ahead(&self, source: Source, next: Option<&Group>, jc: usize, kc: usize, rows: usize) -> Ahead {
+        let (Source::Packed(panels), Some(next)) = (source, next) else {
+            return Ahead { at: std::ptr::null(), left: 0, step: 0 };
+        };
+        let at = panels.0.wrapping_add((next.col - jc) * KC).cast_const();
+        let left = kc * next.vectors * self.tiles.lanes;
+        let tiles = rows.div_ceil(self.tiles.max_rows[next.vectors - 1]);
+        Ahead { at, left, step: left.div_ceil(tiles) }
     }
 
     /// One block of A, copied into panels as tall as the tiles that read them.

@@ -11,7 +11,7 @@
 //! Only [`columns`] may cut k, into the chunks of [`Plan`], which depend on the
 //! shape alone; the chunks' sums are added in order.
 
-use super::drive::{Group, MAX_GROUPS, MAX_TASKS, NC, TASK, split, tiles};
+use super::drive::{Group, MAX_GROUPS, MAX_TASKS, NC, TASK, even_parts, split, tiles};
 use super::layout::Layout;
 use super::micro::{First, MAX_ROWS, MAX_VECTORS, Tile, Tiles};
 use super::pack::{self, Block};
@@ -45,11 +45,6 @@ struct Rows<'a> {
     /// The inner indices of that block.
     pb: usize,
     kb: usize,
-}
-
-/// `end - begin` cut into equal parts of at most `most`.
-fn even_parts(extent: usize, most: usize) -> usize {
-    extent.div_ceil(extent.div_ceil(most).max(1))
 }
 
 /// C = start + A·B, where `fill` writes blocks of A (m×k) and row r of C begins
