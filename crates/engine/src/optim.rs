@@ -281,6 +281,21 @@ impl<T: Real> Updater<T> {
         }
     }
 
+    /// Updates `len` params that belong to no network, such as those of a
+    /// function; penalties and decoupled decay apply to all of them.
+    #[must_use]
+    pub fn plain(len: usize, updates: Updates) -> Self {
+        let moments = updates.optimizer.moments();
+        let kept = |needed| vec![T::ZERO; if needed { len } else { 0 }];
+        Updater {
+            updates,
+            parts: vec![(0..len, true)],
+            first: kept(moments > 0),
+            second: kept(moments > 1),
+            t: 0,
+        }
+    }
+
     /// What it does.
     #[must_use]
     pub fn updates(&self) -> &Updates {

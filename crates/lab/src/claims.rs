@@ -9,6 +9,7 @@
 
 use crate::results::{Claim, Condition, Row, Text, Verdict};
 use crate::stats::{Summary, student_quantile};
+use crate::surfaces::{self, SurfaceSpec, Surfaces};
 use kobai_engine::layers::Activation;
 
 /// Confidence of the deciding intervals.
@@ -59,27 +60,41 @@ fn computed(name: &str) -> Option<f64> {
         "computed.sigmoid_derivative_argmax" => grid().max_by(|a, b| sigmoid(*a).total_cmp(&sigmoid(*b))),
         "computed.sigmoid_derivative_at_5" => Some(sigmoid(5.0)),
         "computed.relu_derivative_at_5" => Some(Activation::Relu.derivative(5.0)),
-        _ => crate::explain::computed(name),
+        _ => crate::explain::computed(name).or_else(|| surfaces::computed(name)),
     }
 }
 
+/// What claims are decided by: runs, and paths on surfaces.
+#[derive(Clone, Copy, Debug)]
+pub struct Evidence<'a> {
+    /// Rows with their runs.
+    pub rows: &'a [Row],
+    /// What came out on surfaces.
+    pub surfaces: Option<&'a Surfaces>,
+}
+
 /// The values of one operand over seeds.
-fn operand(rows: &[Row], name: &str) -> Option<Vec<f64>> {
+fn operand(evidence: Evidence<'_>, name: &str) -> Option<Vec<f64>> {
     if let Some(value) = computed(name) {
         return Some(vec![value]);
     }
+    if let Some(path) = name.strip_prefix("surface.") {
+        let [rule, surface, measure] = path.split('.').collect::<Vec<_>>().try_into().ok()?;
+        return evidence.surfaces?.measure(rule, surface, measure).cloned();
+    }
+    let rows = evidence.rows;
     let (row, measure) = name.split_once('.')?;
     let row = rows.iter().find(|r| r.id == row)?;
     row.runs.iter().map(|run| run.measures.get(measure).copied()).collect()
 }
 
 /// The values of `a`, `a - b` or `a / b` over seeds, if everything in it was measured.
-fn measure(rows: &[Row], expression: &str) -> Option<Vec<f64>> {
+fn measure(evidence: Evidence<'_>, expression: &str) -> Option<Vec<f64>> {
     let parts: Vec<&str> = expression.split_whitespace().collect();
     match parts[..] {
-        [a] => operand(rows, a),
+        [a] => operand(evidence, a),
         [a, operator, b] => {
-            let (a, b) = (operand(rows, a)?, operand(rows, b)?);
+            let (a, b) = (operand(evidence, a)?, operand(evidence, b)?);
             let combine = |x: f64, y: f64| if operator == "/" { x / y } else { x - y };
             Some(a.into_iter().zip(b).map(|(x, y)| combine(x, y)).collect())
         }
@@ -93,17 +108,27 @@ impl ClaimSpec {
     pub fn unknown_rows(&self, rows: &[String]) -> Vec<String> {
         self.measure
             .split_whitespace()
-            .filter(|word| word.contains('.') && computed(word).is_none())
+            .filter(|word| word.contains('.') && !word.starts_with("surface.") && computed(word).is_none())
             .filter_map(|word| word.split_once('.').map(|(row, _)| row.to_string()))
             .filter(|row| !rows.contains(row))
             .collect()
     }
 
+    /// Measures on surfaces in the expression that `spec` does not produce.
+    #[must_use]
+    pub fn unknown_surfaces(&self, spec: Option<&SurfaceSpec>) -> Vec<String> {
+        let words = self.measure.split_whitespace().filter(|word| word.starts_with("surface."));
+        words
+            .filter(|word| !spec.is_some_and(|s| s.measures().iter().any(|m| m == word)))
+            .map(String::from)
+            .collect()
+    }
+
     /// Decides the claim.
     #[must_use]
-    pub fn decide(&self, rows: &[Row]) -> Claim {
+    pub fn decide(&self, evidence: Evidence<'_>) -> Claim {
         let is_computed = self.measure.split_whitespace().all(|w| computed(w).is_some() || !w.contains('.'));
-        let values = measure(rows, &self.measure).unwrap_or_default();
+        let values = measure(evidence, &self.measure).unwrap_or_default();
         let finite = !values.is_empty() && values.iter().all(|v| v.is_finite());
         let summary = Summary::of(&values, CONFIDENCE);
         let verdict = if !finite {
@@ -121,7 +146,7 @@ impl ClaimSpec {
             notes: self.notes.clone(),
             text: self.text.clone(),
             verdict,
-            because: self.because(verdict, finite, is_computed, seeds_needed),
+            because: self.because(verdict, (finite, values.len()), is_computed, seeds_needed),
             measure: self.measure.clone(),
             condition: self.condition,
             n: values.len(),
@@ -129,6 +154,7 @@ impl ClaimSpec {
             interval: if finite && !is_computed { summary.interval } else { None },
             confidence: CONFIDENCE,
             values: if finite { values } else { Vec::new() },
+            effect: (finite && summary.sd > 0.0).then(|| (summary.mean - threshold) / summary.sd),
             seeds_needed,
         }
     }
@@ -146,7 +172,13 @@ impl ClaimSpec {
         }
     }
 
-    fn because(&self, verdict: Verdict, finite: bool, is_computed: bool, seeds: Option<usize>) -> Text {
+    fn because(
+        &self,
+        verdict: Verdict,
+        (finite, count): (bool, usize),
+        is_computed: bool,
+        seeds: Option<usize>,
+    ) -> Text {
         let text = |en: &str, ja: &str| Text { en: en.into(), ja: ja.into() };
         let reason = match verdict {
             Verdict::Holds => self.holds.clone(),
@@ -156,7 +188,7 @@ impl ClaimSpec {
         match (reason, verdict) {
             (Some(reason), _) => reason,
             (None, Verdict::Holds) if is_computed => {
-                text("Computed with the layer's own derivative.", "層自身の導関数で計算した。")
+                text("Computed with the engine's own code.", "エンジン自身のコードで計算した。")
             }
             (None, Verdict::Holds) => text(
                 "The whole interval over seeds meets the condition.",
@@ -175,9 +207,14 @@ impl ClaimSpec {
                     &format!("The interval contains the threshold; about {n} seeds would decide."),
                     &format!("区間がしきい値を含む。シードが約 {n} 個あれば決まる。"),
                 ),
+                None if count < 2 => text(
+                    "One seed says nothing about the next.",
+                    "シードが 1 つでは、次のシードについて何も言えない。",
+                ),
                 None => text(
-                    "The interval contains the threshold, or there are too few seeds.",
-                    "区間がしきい値を含むか、シードが足りない。",
+                    "The interval contains the threshold, and even ten thousand seeds would hardly decide: it lies in the \
+                     middle of what the seeds give.",
+                    "区間がしきい値を含み、シードが一万個あってもおそらく決まらない。しきい値が値のほぼ中央にある。",
                 ),
             },
         }
@@ -206,7 +243,7 @@ fn seeds_needed(summary: &Summary, threshold: f64) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::ClaimSpec;
+    use super::{ClaimSpec, Evidence};
     use crate::results::{Condition, Outcome, Row, Run, Text, Verdict};
 
     fn row(id: &str, values: &[f64]) -> Row {
@@ -234,7 +271,7 @@ mod tests {
             holds: None,
             fails: None,
         };
-        spec.decide(rows).verdict
+        spec.decide(Evidence { rows, surfaces: None }).verdict
     }
 
     #[test]

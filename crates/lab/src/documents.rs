@@ -1,7 +1,9 @@
 //! The text of a run folder's files: `results.json`, `metrics.csv`, `events.jsonl`.
 
 use crate::results::{ActivationPoint, FlowPoint, Outcome, Results, Row, Run};
+use crate::surfaces::Surfaces;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 pub(crate) fn pretty(value: &Value) -> Vec<u8> {
@@ -38,6 +40,7 @@ pub fn results(results: &Results) -> Value {
     json!({
         "schema": "kobai.lab/1",
         "id": results.id,
+        "section": results.section,
         "title": results.title,
         "data": results.data,
         "steps": results.steps,
@@ -48,8 +51,18 @@ pub fn results(results: &Results) -> Value {
         "command": results.command,
         "notes": results.notes,
         "rows": rows.collect::<Vec<_>>(),
+        "surfaces": results.surfaces.as_ref().map(surfaces),
         "claims": results.claims,
     })
+}
+
+/// Learning rates and measures on surfaces; paths are in the report.
+fn surfaces(surfaces: &Surfaces) -> Value {
+    let on = surfaces.surfaces.iter().map(|on| {
+        let rates: BTreeMap<&str, f64> = on.paths.iter().map(|p| (p.rule.as_str(), p.lr)).collect();
+        json!({ "surface": on.surface, "lr": rates, "measures": on.measures })
+    });
+    json!({ "steps": surfaces.steps, "starts": surfaces.starts, "on": on.collect::<Vec<_>>() })
 }
 
 /// `metrics.csv`: one line per point of a learning curve.

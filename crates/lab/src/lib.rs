@@ -8,6 +8,8 @@
 //! | [`results`] | what runs leave behind |
 //! | [`session`] | one `kobai lab run`, from request to results |
 //! | [`mod@doctor`] | why a network does not learn, and what cures it |
+//! | [`surfaces`] | optimisers on surfaces of two params |
+//! | [`mod@course`] | all experiments and one report |
 //! | [`store`], [`documents`] | run folders and their files |
 //! | [`explain`] | one operation, with its own numbers |
 //! | [`predict`], [`weights`] | trained networks: what they say, and their files |
@@ -17,8 +19,10 @@
 pub mod bench;
 pub mod chart;
 pub mod claims;
+pub mod course;
 pub mod doctor;
 pub mod documents;
+mod estimate;
 pub mod experiment;
 pub mod explain;
 mod inputs;
@@ -32,6 +36,7 @@ pub mod session;
 pub mod stats;
 pub mod store;
 mod subnets;
+pub mod surfaces;
 pub mod terminal;
 mod watch;
 pub mod weights;

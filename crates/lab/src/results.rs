@@ -35,6 +35,9 @@ impl Text {
 pub struct Results {
     /// Identifier of the experiment, such as `vanishing-gradient`.
     pub id: String,
+    /// Section of the course.
+    #[serde(default)]
+    pub section: Text,
     /// Its title.
     pub title: Text,
     /// What it shows, a few sentences.
@@ -59,6 +62,9 @@ pub struct Results {
     pub version: String,
     /// One row per network.
     pub rows: Vec<Row>,
+    /// Optimisers on surfaces of two params, if the experiment has them.
+    #[serde(default)]
+    pub surfaces: Option<crate::surfaces::Surfaces>,
     /// One verdict per claim.
     pub claims: Vec<Claim>,
 }
@@ -261,6 +267,10 @@ pub struct Claim {
     pub confidence: f64,
     /// Number of values.
     pub n: usize,
+    /// Distance of the mean from the threshold in standard deviations over
+    /// seeds (Cohen's d), if the seeds differ.
+    #[serde(default)]
+    pub effect: Option<f64>,
     /// For an undecided claim, about how many seeds would decide.
     pub seeds_needed: Option<usize>,
 }

@@ -1,11 +1,14 @@
 //! One `kobai lab run`: from a request to results on disk.
 
+use crate::claims::Evidence;
 use crate::documents;
+use crate::estimate::{self, Speed};
 use crate::experiment::{self, Changes, Experiment, ExperimentError};
 use crate::inputs;
 use crate::results::{Outcome, Results, Row, Run, Text};
 use crate::runner::{self, EVAL_BATCH, EVAL_BATCH_PICTURES, Job, Progress, RunOptions};
 use crate::store::{self, Folder, StoreError};
+use crate::surfaces;
 use kobai_data::{DataError, Locations, Sampler, Split, registry};
 use kobai_engine::{Explain, Explanation, Lang, Plan, PlanOptions, say};
 use kobai_kernels::Isa;
@@ -36,6 +39,8 @@ pub struct Request {
     pub isa: Isa,
     /// Run folder; `runs/<experiment>-<data>` by default.
     pub out: Option<PathBuf>,
+    /// Where runs of all experiments are kept by identity, if anywhere.
+    pub cache: Option<PathBuf>,
     /// The published variant.
     pub as_published: bool,
     /// Dotted keys and values.
@@ -63,6 +68,7 @@ impl Request {
             threads: None,
             isa: Isa::best(),
             out: None,
+            cache: None,
             as_published: false,
             set: Vec::new(),
             observe: true,
@@ -85,6 +91,17 @@ pub struct Completed {
     pub diverged: Vec<(String, u64, u64)>,
     /// A file that could not be written after the runs.
     pub unwritten: Option<StoreError>,
+}
+
+/// How much there is to do.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Estimate {
+    /// Seconds, within a factor of two.
+    pub seconds: f64,
+    /// Runs that are asked for.
+    pub runs: usize,
+    /// Those that are kept from earlier calls.
+    pub known: usize,
 }
 
 /// Why there are no results.
@@ -194,7 +211,8 @@ pub(crate) fn prepared(experiment: &Experiment, mut split: Split) -> Result<Spli
 pub struct Session {
     request: Request,
     experiment: Experiment,
-    split: Split,
+    /// None if no row needs data.
+    split: Option<Split>,
     plans: Vec<Plan>,
     data: String,
     data_checksum: String,
@@ -216,8 +234,10 @@ impl Session {
         changes.outputs = Some(1);
         // Read once to know the data set, and again with the number of its classes and examples.
         let first = Experiment::load(&request.experiment, &changes)?;
-        let data = first.data;
-        let data = request.data.clone().unwrap_or(data);
+        if first.rows.is_empty() {
+            return Session::without_data(request, first);
+        }
+        let data = request.data.clone().unwrap_or(first.data);
         let split = registry::load(&data, &request.locations)?;
         let outputs = match split.train.target_width() {
             Some(width) => width,
@@ -234,24 +254,26 @@ impl Session {
             Sampler::new(row.training.sampling, learned, row.training.batch)?;
             inputs::check(&row.feed, &split)?;
         }
-        let rows: Vec<String> = experiment.rows.iter().map(|r| r.id.clone()).collect();
-        for claim in &experiment.claims {
-            if let Some(row) = claim.unknown_rows(&rows).into_iter().next() {
-                return Err(SessionError::Claim(UnknownRow { claim: claim.id.clone(), row, known: rows }));
-            }
-        }
+        check_claims(&experiment)?;
         let pictures = matches!(split.train.shape().dims(), [3, ..]);
         let eval_batch = if pictures { EVAL_BATCH_PICTURES } else { EVAL_BATCH };
         let options = PlanOptions { eval_batch, isa: request.isa, ..PlanOptions::batch(eval_batch) };
         let name = &request.experiment;
         let file = if experiment::is_path(name) { name.clone() } else { format!("{name}.toml") };
         let plans = experiment.plans(&file, split.train.shape(), outputs, options)?;
-        let count = request.seeds.unwrap_or(experiment.seeds);
-        let seeds = (0..u64::from(count)).map(|i| request.first_seed.wrapping_add(i)).collect();
-        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let threads = request.threads.unwrap_or(cores).max(1);
         let data_checksum = format!("{}-{}", split.train.checksum(), split.test.checksum());
+        let (seeds, threads) = (seeds(&request, &experiment), threads(&request));
+        let split = Some(split);
         Ok(Session { request, experiment, split, plans, data, data_checksum, seeds, threads })
+    }
+
+    /// An experiment without rows: nothing is learned from data.
+    fn without_data(request: Request, experiment: Experiment) -> Result<Session, SessionError> {
+        check_claims(&experiment)?;
+        let (seeds, threads) = (seeds(&request, &experiment), threads(&request));
+        let data = experiment.data.clone();
+        let (plans, data_checksum) = (Vec::new(), String::new());
+        Ok(Session { request, experiment, split: None, plans, data, data_checksum, seeds, threads })
     }
 
     /// What was asked for.
@@ -287,8 +309,14 @@ impl Session {
     /// One line about the data.
     #[must_use]
     pub fn data_line(&self) -> Text {
-        let (train, test) = (self.split.train.len(), self.split.test.len());
-        let (name, shape) = (self.split.train.name(), self.split.train.shape());
+        let Some(split) = &self.split else {
+            return Text {
+                en: "no data set: functions of two params".into(),
+                ja: "データは使わない（2 変数の関数）".into(),
+            };
+        };
+        let (train, test) = (split.train.len(), split.test.len());
+        let (name, shape) = (split.train.name(), split.train.shape());
         let source = registry::set(&self.data).ok().map(|set| set.attribution);
         let line = |lang: Lang| {
             let source = source.as_ref().map_or(String::new(), |s| format!("; {s}"));
@@ -304,9 +332,56 @@ impl Session {
     fn folder(&self) -> PathBuf {
         self.request.out.clone().unwrap_or_else(|| {
             let data = self.data.rsplit(['/', '\\']).find(|p| !p.is_empty()).unwrap_or("data");
+            let data = self.split.as_ref().map_or(String::new(), |_| format!("-{data}"));
             let variant = if self.request.as_published { "-as-published" } else { "" };
-            PathBuf::from("runs").join(format!("{}{variant}-{data}", self.experiment.id))
+            PathBuf::from("runs").join(format!("{}{variant}{data}", self.experiment.id))
         })
+    }
+
+    fn jobs(&self) -> Vec<Job> {
+        (0..self.experiment.rows.len())
+            .flat_map(|row| self.seeds.iter().map(move |seed| Job { row, seed: *seed }))
+            .collect()
+    }
+
+    fn identity(&self, job: Job) -> String {
+        let isa = self.request.isa.name();
+        store::identity(&self.experiment, job, &self.data_checksum, isa, self.request.observe)
+    }
+
+    /// How long [`Session::run`] will take on this machine: each different
+    /// network of the missing runs is timed for a few milliseconds.
+    #[must_use]
+    pub fn estimate(&self) -> Estimate {
+        let folder = Folder::at(&self.folder(), self.request.cache.as_deref());
+        let jobs = self.jobs();
+        let known = |job: &Job| {
+            !self.request.fresh && folder.has(&store::run_name(&self.experiment, *job), &self.identity(*job))
+        };
+        let missing: Vec<Job> = jobs.iter().copied().filter(|job| !known(job)).collect();
+        let mut seconds = 0.0;
+        if let Some(split) = &self.split {
+            let mut timed: Vec<(String, Speed)> = Vec::new();
+            for job in &missing {
+                let row = &self.experiment.rows[job.row];
+                let key = format!("{:?} {:?} {}", row.model, row.training.updates, row.training.batch);
+                let speed = match timed.iter().find(|(k, _)| *k == key) {
+                    Some((_, speed)) => *speed,
+                    None => {
+                        let speed = estimate::speed(&self.plans[job.row], split, &row.training);
+                        timed.push((key, speed));
+                        speed
+                    }
+                };
+                seconds += estimate::run(speed, &row.training, split, self.request.observe);
+            }
+            // More threads than runs help inside a run, but not fully.
+            seconds /= self.threads.min(missing.len().max(1)) as f64;
+        }
+        if let Some(spec) = &self.experiment.surfaces {
+            seconds += surfaces::estimate(spec, self.seeds.len(), self.request.isa);
+        }
+        Estimate { seconds, runs: jobs.len(), known: jobs.len() - missing.len() }
     }
 
     /// Trains, decides, writes.
@@ -315,13 +390,9 @@ impl Session {
     /// If the folder cannot be written while runs are kept, or on `stop`.
     pub fn run(&self, progress: &dyn Progress, stop: &AtomicBool) -> Result<Completed, SessionError> {
         let path = self.folder();
-        let folder = Folder::open(&path)?;
-        let isa = self.request.isa.name();
-        let jobs: Vec<Job> = (0..self.experiment.rows.len())
-            .flat_map(|row| self.seeds.iter().map(move |seed| Job { row, seed: *seed }))
-            .collect();
-        let identity =
-            |job: Job| store::identity(&self.experiment, job, &self.data_checksum, isa, self.request.observe);
+        let folder = Folder::open(&path, self.request.cache.as_deref())?;
+        let jobs = self.jobs();
+        let identity = |job: Job| self.identity(job);
         let mut runs: Vec<(usize, Run)> = Vec::new();
         let mut missing = Vec::new();
         for job in &jobs {
@@ -335,21 +406,22 @@ impl Session {
         let reused = runs.len();
         let options =
             RunOptions { seeds: self.seeds.clone(), threads: self.threads, observe: self.request.observe };
-        let complete = runner::run_all(
-            &self.experiment,
-            &self.plans,
-            &self.split,
-            &missing,
-            &options,
-            (progress, stop),
-            |finished| {
-                let job = Job { row: finished.row, seed: finished.run.seed };
-                let name = store::run_name(&self.experiment, job);
-                folder.keep(&name, &identity(job), &self.plans[job.row], &finished)?;
-                runs.push((finished.row, finished.run));
-                Ok::<(), StoreError>(())
-            },
-        )?;
+        let complete = missing.is_empty()
+            || runner::run_all(
+                &self.experiment,
+                &self.plans,
+                self.split.as_ref().expect("rows have data"),
+                &missing,
+                &options,
+                (progress, stop),
+                |finished| {
+                    let job = Job { row: finished.row, seed: finished.run.seed };
+                    let name = store::run_name(&self.experiment, job);
+                    folder.keep(&name, &identity(job), &self.plans[job.row], &finished)?;
+                    runs.push((finished.row, finished.run));
+                    Ok::<(), StoreError>(())
+                },
+            )?;
         if !complete {
             return Err(SessionError::Interrupted { finished: runs.len(), total: jobs.len(), folder: path });
         }
@@ -376,31 +448,40 @@ impl Session {
     fn results(&self, runs: &[(usize, Run)]) -> Results {
         let experiment = &self.experiment;
         let published = experiment.published_on.as_deref() == Some(self.data.as_str())
-            || experiment.published_on.is_some() && self.split.train.name() == "mnist";
+            || experiment.published_on.is_some()
+                && self.split.as_ref().is_some_and(|s| s.train.name() == "mnist");
         let rows = runner::rows(experiment, runs, &self.seeds, published);
-        let training = &experiment.rows[0].training;
+        let surfaces = experiment.surfaces.as_ref().map(|s| surfaces::run(s, &self.seeds, self.request.isa));
+        let training = experiment.rows.first().map(|row| &row.training);
+        let evidence = Evidence { rows: &rows, surfaces: surfaces.as_ref() };
+        let claims = experiment.claims.iter().map(|c| c.decide(evidence)).collect();
         Results {
             id: experiment.id.clone(),
+            section: experiment.section.clone(),
             title: experiment.title.clone(),
             summary: experiment.summary.clone(),
             notes: experiment.notes.clone(),
             command: self.command(),
             data: self.data.clone(),
             data_line: self.data_line(),
-            steps: training.steps,
-            batch: training.batch,
+            steps: training.map_or(surfaces.as_ref().map_or(0, |s| s.steps as u64), |t| t.steps),
+            batch: training.map_or(0, |t| t.batch),
             seeds: self.seeds.clone(),
             isa: self.request.isa.name().into(),
             version: env!("CARGO_PKG_VERSION").into(),
-            claims: experiment.claims.iter().map(|c| c.decide(&rows)).collect(),
+            claims,
             rows,
+            surfaces,
         }
     }
 
     /// The command that repeats this.
     fn command(&self) -> String {
         let r = &self.request;
-        let mut command = format!("kobai lab run {} --data {}", r.experiment, self.data);
+        let mut command = format!("kobai lab run {}", r.experiment);
+        if self.split.is_some() {
+            let _ = write!(command, " --data {}", self.data);
+        }
         let _ = write!(command, " --seeds {}", self.seeds.len());
         if r.first_seed != 0 {
             let _ = write!(command, " --seed {}", r.first_seed);
@@ -445,4 +526,32 @@ impl Session {
             "command": self.command(),
         })
     }
+}
+
+fn seeds(request: &Request, experiment: &Experiment) -> Vec<u64> {
+    let count = request.seeds.unwrap_or(experiment.seeds);
+    (0..u64::from(count)).map(|i| request.first_seed.wrapping_add(i)).collect()
+}
+
+fn threads(request: &Request) -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    request.threads.unwrap_or(cores).max(1)
+}
+
+/// Every row and measure that claims are about exists.
+fn check_claims(experiment: &Experiment) -> Result<(), SessionError> {
+    let rows: Vec<String> = experiment.rows.iter().map(|r| r.id.clone()).collect();
+    for claim in &experiment.claims {
+        if let Some(row) = claim.unknown_rows(&rows).into_iter().next() {
+            return Err(SessionError::Claim(UnknownRow { claim: claim.id.clone(), row, known: rows }));
+        }
+        if let Some(row) = claim.unknown_surfaces(experiment.surfaces.as_ref()).into_iter().next() {
+            let known = experiment.surfaces.as_ref().map(surfaces::SurfaceSpec::measures).unwrap_or_default();
+            // All of them would fill a screen: those of the same rule and surface, or the nearest.
+            let nearest = kobai_engine::text::nearest(&row, known.iter().map(String::as_str));
+            let known = nearest.map(|n| vec![n.to_string()]).unwrap_or(known);
+            return Err(SessionError::Claim(UnknownRow { claim: claim.id.clone(), row, known }));
+        }
+    }
+    Ok(())
 }

@@ -12,6 +12,11 @@
 //! | `checkpoints/<row>-<seed>.safetensors` | the final params and state of one run |
 //! | `report.html` | everything for a person, in one file |
 //!
+//! Beside the run folders, `.cache/<identity>.*` holds the same runs by identity
+//! (as links, so they take no more room): the next experiment that has a row of
+//! the same settings, data and seed takes them from there. It can be deleted at
+//! any time.
+//!
 //! Files are written to a temporary name, synced and renamed, so no reader ever
 //! sees half a file. The records of finished runs are written as they finish: a
 //! repeated or continued experiment reuses those whose identity is the same.
@@ -70,6 +75,7 @@ impl std::error::Error for StoreError {
 #[derive(Clone, Debug)]
 pub struct Folder {
     path: PathBuf,
+    cache: Option<PathBuf>,
 }
 
 /// The record of a run with its identity.
@@ -80,12 +86,20 @@ struct Record {
 }
 
 impl Folder {
+    /// A folder as it is, which need not exist. `cache` is where runs of all
+    /// experiments are kept by identity, so that one that was done for another
+    /// folder is not done again.
+    #[must_use]
+    pub fn at(path: &Path, cache: Option<&Path>) -> Folder {
+        Folder { path: path.to_path_buf(), cache: cache.map(Path::to_path_buf) }
+    }
+
     /// Opens or makes a folder, and makes sure that it can be written to.
     ///
     /// # Errors
     /// If it cannot.
-    pub fn open(path: &Path) -> Result<Folder, StoreError> {
-        let folder = Folder { path: path.to_path_buf() };
+    pub fn open(path: &Path, cache: Option<&Path>) -> Result<Folder, StoreError> {
+        let folder = Folder::at(path, cache);
         for part in [path.to_path_buf(), folder.path.join("runs"), folder.path.join("checkpoints")] {
             std::fs::create_dir_all(&part).map_err(|source| StoreError { path: part.clone(), source })?;
         }
@@ -127,18 +141,72 @@ impl Folder {
         self.write(&format!("checkpoints/{name}.safetensors"), &tensors)?;
         let record = Record { identity: identity.into(), run: finished.run.clone() };
         let json = serde_json::to_vec(&record).expect("plain values serialise");
-        self.write(&format!("runs/{name}.json"), &json)
+        self.write(&format!("runs/{name}.json"), &json)?;
+        if let Some(cache) = &self.cache {
+            // A cache that cannot be written costs time later and nothing else.
+            let _ = std::fs::create_dir_all(cache);
+            for (own, cached) in self.files(name).iter().zip(cached(cache, identity)) {
+                share(own, &cached);
+            }
+        }
+        Ok(())
     }
 
-    /// The run of this name, if it is there whole and has this identity.
-    #[must_use]
-    pub fn reuse(&self, name: &str, identity: &str) -> Option<Run> {
-        if !self.path.join(format!("checkpoints/{name}.safetensors")).is_file() {
+    fn files(&self, name: &str) -> [PathBuf; 2] {
+        [
+            self.path.join(format!("checkpoints/{name}.safetensors")),
+            self.path.join(format!("runs/{name}.json")),
+        ]
+    }
+
+    /// The run of this name, if it is here whole and has this identity.
+    fn own(&self, name: &str, identity: &str) -> Option<Run> {
+        let [checkpoint, record] = self.files(name);
+        if !checkpoint.is_file() {
             return None;
         }
-        let json = std::fs::read(self.path.join(format!("runs/{name}.json"))).ok()?;
-        let record: Record = serde_json::from_slice(&json).ok()?;
+        let record: Record = serde_json::from_slice(&std::fs::read(record).ok()?).ok()?;
         (record.identity == identity).then_some(record.run)
+    }
+
+    /// The run of this name and identity, from this folder or from the cache;
+    /// one from the cache is put into this folder as well.
+    #[must_use]
+    pub fn reuse(&self, name: &str, identity: &str) -> Option<Run> {
+        if let Some(run) = self.own(name, identity) {
+            return Some(run);
+        }
+        let cached = cached(self.cache.as_ref()?, identity);
+        if !cached.iter().all(|file| file.is_file()) {
+            return None;
+        }
+        for (own, cached) in self.files(name).iter().zip(&cached) {
+            share(cached, own);
+        }
+        self.own(name, identity)
+    }
+
+    /// Whether [`Folder::reuse`] would most likely find it. Reads no record of
+    /// the cache and changes nothing.
+    #[must_use]
+    pub fn has(&self, name: &str, identity: &str) -> bool {
+        let cached = self.cache.as_ref().is_some_and(|c| cached(c, identity).iter().all(|f| f.is_file()));
+        cached || self.own(name, identity).is_some()
+    }
+}
+
+/// Checkpoint and record of a run in the cache.
+fn cached(cache: &Path, identity: &str) -> [PathBuf; 2] {
+    [cache.join(format!("{identity}.safetensors")), cache.join(format!("{identity}.json"))]
+}
+
+/// The same file in two places: a link where the file system has links,
+/// otherwise a copy. Files are only ever replaced as a whole, so neither place
+/// changes the other.
+fn share(from: &Path, to: &Path) {
+    let _ = std::fs::remove_file(to);
+    if std::fs::hard_link(from, to).is_err() {
+        let _ = std::fs::copy(from, to);
     }
 }
 

@@ -154,12 +154,10 @@ fn isa(lang: Lang) -> Arg {
 fn changes(command: Command, lang: Lang) -> Command {
     let t = |en: &'static str, ja: &'static str| lang.pick(en, ja);
     command
-        .arg(
-            Arg::new("experiment").required(true).value_name("ID").help(t(
-                "an experiment, or the path of a .toml file",
-                "実験の名前、または .toml ファイルのパス",
-            )),
-        )
+        .arg(Arg::new("experiment").required(true).value_name("ID").help(t(
+            "an experiment, all of them (run all), or the path of a .toml file",
+            "実験の名前、すべて（run all）、または .toml ファイルのパス",
+        )))
         .arg(Arg::new("data").long("data").value_name("NAME|DIR").help(t(
             "data set or folder: digits, mnist, … (`kobai data list`)",
             "データ: digits、mnist など、またはフォルダー（`kobai data list`）",
@@ -180,8 +178,8 @@ fn changes(command: Command, lang: Lang) -> Command {
             "公開されたとおり（誤りも含めて）実行し、違いを説明する",
         )))
         .arg(Arg::new("set").long("set").value_name("KEY=VALUE").action(ArgAction::Append).help(t(
-            "set a key of the file, such as optimizer.lr=0.5",
-            "ファイルのキーを変える。例: optimizer.lr=0.5",
+            "set a key of the file or of one row: optimizer.lr=0.5, seeds=10, l2.lambda=0.5",
+            "ファイルまたは行のキーを変える。例: optimizer.lr=0.5、seeds=10、l2.lambda=0.5",
         )))
 }
 
@@ -210,6 +208,10 @@ fn lab(lang: Lang) -> Command {
                 .action(ArgAction::SetTrue)
                 .help(t("train again even what is there already", "既にある結果も使わずに学習し直す")),
         )
+        .arg(Arg::new("no-cache").long("no-cache").action(ArgAction::SetTrue).help(t(
+            "take no runs of other experiments from runs/.cache, and put none there",
+            "runs/.cache の結果を使わず、残しもしない",
+        )))
         .arg(
             Arg::new("strict")
                 .long("strict")
@@ -229,7 +231,15 @@ fn lab(lang: Lang) -> Command {
     base("lab", t("experiments that end in a verdict", "判定で終わる実験"), lang)
         .subcommand_required(true)
         .arg_required_else_help(true)
-        .subcommand(base("list", t("list the experiments", "実験の一覧"), lang).arg(json(lang)))
+        .subcommand(
+            base(
+                "list",
+                t("list the experiments, with the time that they need", "実験の一覧と所要時間"),
+                lang,
+            )
+            .arg(data_dir(lang))
+            .arg(json(lang)),
+        )
         .subcommand(changes(
             base(
                 "show",

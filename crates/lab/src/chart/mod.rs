@@ -11,6 +11,7 @@
 
 pub mod axis;
 pub mod bars;
+pub mod contour;
 pub mod heat;
 pub mod histogram;
 pub mod legend;
@@ -18,17 +19,20 @@ pub mod line;
 pub mod measure;
 pub mod multiples;
 pub mod number;
+pub mod paths;
 pub mod scale;
 pub mod strip;
 pub mod svg;
 
 pub use axis::Axis;
 pub use bars::{Bar, Bars};
+pub use contour::Field;
 pub use heat::{Cell, Heat};
 pub use histogram::{Histogram, HistogramCell, HistogramGrid};
 pub use legend::Ink;
 pub use line::{LineChart, Mark, Point, Series};
 pub use multiples::{Multiples, Panel};
+pub use paths::{Paths, PathsPanel, Walk};
 pub use scale::Kind;
 pub use strip::{Strip, StripRow};
 

@@ -92,6 +92,15 @@ impl Svg {
         }
     }
 
+    /// A line through points, which stay in the picture's text one by one.
+    pub fn polyline(&mut self, class: &str, points: &[[f64; 2]], tip: &str) {
+        let mut list = String::new();
+        for [x, y] in points.iter().map(|p| p.map(coordinate)) {
+            let _ = write!(list, "{}{x},{y}", if list.is_empty() { "" } else { " " });
+        }
+        self.shape("polyline", &format!(r#"<polyline class="{class}" points="{list}""#), tip);
+    }
+
     /// A text, escaped.
     pub fn text(&mut self, class: &str, [x, y]: [f64; 2], anchor: Anchor, text: &str) {
         let [x, y] = [x, y].map(coordinate);

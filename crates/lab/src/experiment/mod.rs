@@ -13,10 +13,13 @@ mod feed;
 mod model;
 mod prepare;
 mod reader;
+mod set;
+mod surfaces;
 mod training;
 
 use crate::claims::ClaimSpec;
 use crate::results::{Condition, Published, Text};
+use crate::surfaces::SurfaceSpec;
 use kobai_engine::text::nearest;
 use kobai_engine::{Plan, PlanOptions, Shape};
 use reader::{Read, Reader, Source};
@@ -35,8 +38,32 @@ const EMBEDDED: &[(&str, &str)] = &[
     ("vanishing-gradient", include_str!("../../experiments/vanishing-gradient.toml")),
     ("initial-weights", include_str!("../../experiments/initial-weights.toml")),
     ("batch-normalization", include_str!("../../experiments/batch-normalization.toml")),
+    ("surfaces", include_str!("../../experiments/surfaces.toml")),
     ("convnet", include_str!("../../experiments/convnet.toml")),
 ];
+
+/// Keys at the top of a file.
+const KEYS: [&str; 16] = [
+    "schema",
+    "id",
+    "title",
+    "summary",
+    "section",
+    "seeds",
+    "data",
+    "input",
+    "model",
+    "training",
+    "optimizer",
+    "rows",
+    "claims",
+    "surfaces",
+    "as_published",
+    "doctor",
+];
+
+/// The data set of an experiment that needs none.
+pub const NO_DATA: &str = "none";
 
 /// Published accuracies by identifier.
 const REFERENCES: &str = include_str!("../../experiments/references.toml");
@@ -64,8 +91,10 @@ pub struct Experiment {
     pub prepare: Prepare,
     /// Data set that published accuracies belong to.
     pub published_on: Option<String>,
-    /// Its rows.
+    /// Its rows; none if it runs on surfaces alone.
     pub rows: Vec<RowSpec>,
+    /// Optimisers on surfaces of two params.
+    pub surfaces: Option<SurfaceSpec>,
     /// Its claims.
     pub claims: Vec<ClaimSpec>,
     /// Remarks that follow from the options.
@@ -162,37 +191,40 @@ impl Experiment {
         let mut notes = Vec::new();
         let as_published = published_variant(&mut table, source, changes.as_published, &mut notes)?;
         for (key, value) in &changes.set {
-            let value = value.parse::<Value>().unwrap_or_else(|_| Value::String(value.clone()));
-            assign(&mut table, key, value).map_err(|key| {
-                source.error(
-                    &key.clone(),
-                    ExperimentProblem::UnknownKey { key, nearest: None, known: Vec::new() },
-                )
-            })?;
+            set::apply(&mut table, key, value, source)?;
         }
         let file = Reader::new(&table, "", source);
         let schema = file.must_string("schema")?;
         file.choice("schema", schema, &[("kobai.experiment/1", ())])?;
-        let data = file.must_table("data")?;
         let id = file.must_string("id")?.to_string();
+        let surfaces = surfaces::read(&file)?;
+        let data = match file.table("data")? {
+            None if surfaces.is_some() && table.get("rows").is_none() => None,
+            data => Some(data.map_or_else(|| file.missing("data"), Ok)?),
+        };
+        let count = |key| data.as_ref().map_or(Ok(None), |d| d.count(key));
+        let learns = data.is_some();
         let mut experiment = Experiment {
             title: file.text("title")?.unwrap_or_else(|| Text::plain(&id)),
             id,
             summary: file.text("summary")?.unwrap_or_default(),
             section: file.text("section")?.unwrap_or_default(),
             seeds: file.count("seeds")?.unwrap_or(8) as u32,
-            data: data.must_string("set")?.into(),
-            train_examples: data.count("train_examples")?,
-            test_examples: data.count("test_examples")?,
-            prepare: Prepare::read(data.table("prepare")?)?,
-            published_on: data.string("published_on")?.map(String::from),
+            data: data.as_ref().map_or(Ok(NO_DATA), |d| d.must_string("set"))?.into(),
+            train_examples: count("train_examples")?,
+            test_examples: count("test_examples")?,
+            prepare: Prepare::read(data.as_ref().map_or(Ok(None), |d| d.table("prepare"))?)?,
+            published_on: data.as_ref().map_or(Ok(None), |d| d.string("published_on"))?.map(String::from),
             rows: Vec::new(),
+            surfaces,
             claims: claims(&file)?,
             notes,
             as_published,
             table: table.clone(),
         };
-        data.finish()?;
+        if let Some(data) = data {
+            data.finish()?;
+        }
         for key in SHARED.into_iter().chain(["rows"]) {
             file.value(key);
         }
@@ -201,7 +233,7 @@ impl Experiment {
         for row in file.tables("rows")? {
             experiment.rows.push(RowSpec::read(row, &table, source, changes)?);
         }
-        if experiment.rows.is_empty() {
+        if experiment.rows.is_empty() && learns {
             // One network needs no list of rows.
             let only = Table::from_iter([("id".to_string(), Value::String("main".into()))]);
             experiment.rows.push(RowSpec::read(Reader::new(&only, "rows", source), &table, source, changes)?);

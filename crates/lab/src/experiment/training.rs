@@ -163,7 +163,7 @@ fn schedule(at: &Reader<'_>) -> Read<Schedule> {
     Ok(Schedule { decay, warmup: at.whole("warmup")?.unwrap_or(0) as u64 })
 }
 
-fn updates(at: Reader<'_>) -> Read<Updates> {
+pub(super) fn updates(at: Reader<'_>) -> Read<Updates> {
     const NAMES: [&str; 11] = [
         "sgd",
         "momentum",

@@ -58,6 +58,7 @@ pub(super) fn figure(results: &Results, lang: Lang) -> Option<Figure> {
         ));
     }
     Some(Figure {
+        moves: false,
         heading: say!(lang, "What the layers pass on", "層が伝えているもの"),
         caption,
         svg: chart.svg(),

@@ -20,6 +20,15 @@ pub(super) struct Figure {
     pub(super) heading: String,
     pub(super) caption: String,
     pub(super) svg: String,
+    /// Whether the page's player moves it.
+    pub(super) moves: bool,
+}
+
+impl Figure {
+    /// A picture that stands still.
+    pub(super) fn new(heading: String, caption: String, svg: String) -> Figure {
+        Figure { heading, caption, svg, moves: false }
+    }
 }
 
 /// Test accuracy of every seed, by row.
@@ -58,7 +67,7 @@ pub(super) fn accuracy(results: &Results, lang: Lang) -> Figure {
         "Accuracy on all test examples after the last step. Further right is better.",
         "最後のステップの後、テスト用の全データで測った正解率。右にあるほどよい。"
     );
-    Figure { heading, caption, svg: chart.svg() }
+    Figure::new(heading, caption, chart.svg())
 }
 
 /// Test accuracy by step.
@@ -104,7 +113,7 @@ pub(super) fn curves(results: &Results, lang: Lang) -> Option<Figure> {
     } else {
         say!(lang, "One seed, so no band.", "シードは 1 つだけなので、帯はない。")
     };
-    Some(Figure { heading: say!(lang, "How it learns", "学習の進み方"), caption, svg })
+    Some(Figure::new(say!(lang, "How it learns", "学習の進み方"), caption, svg))
 }
 
 fn without_band(series: &Series) -> Series {
@@ -144,11 +153,8 @@ pub(super) fn gradient_map(results: &Results, lang: Lang) -> Option<Figure> {
         "左が入力側、右が出力側。左へ行くほど色が薄くなる行では、勾配が入力へ届くまでに消えている。\
          記録したステップの平均を、シードについて幾何平均した値。"
     );
-    Some(Figure {
-        heading: say!(lang, "How far the gradient reaches", "勾配はどこまで届くか"),
-        caption,
-        svg: chart.svg(),
-    })
+    let heading = say!(lang, "How far the gradient reaches", "勾配はどこまで届くか");
+    Some(Figure::new(heading, caption, chart.svg()))
 }
 
 /// Gradient size by step: a panel for every row, a line for every layer.
@@ -168,9 +174,7 @@ pub(super) fn gradient_flow(results: &Results, lang: Lang) -> Option<Figure> {
         "パネルはネットワーク、線は層を表す。線が離れているほど、層ごとの学習の速さが違う。\
          軸の下の帯は、ちょうど 0 の値。"
     );
-    Some(Figure {
-        heading: say!(lang, "Gradient flow over time", "勾配の流れの移り変わり"), caption, svg
-    })
+    Some(Figure::new(say!(lang, "Gradient flow over time", "勾配の流れの移り変わり"), caption, svg))
 }
 
 /// Size of the update over size of the weight, by step.
@@ -191,7 +195,7 @@ pub(super) fn update_ratio(results: &Results, lang: Lang) -> Option<Figure> {
         "1 ステップで重みが自分の大きさの何割変わるか。10⁻³ よりずっと小さければほとんど動かず、1 に近ければ\
          上書きされている。重みがすべて 0 のステップには比がない。"
     );
-    Some(Figure { heading: say!(lang, "Do the weights move?", "重みは動いているか"), caption, svg })
+    Some(Figure::new(say!(lang, "Do the weights move?", "重みは動いているか"), caption, svg))
 }
 
 fn by_layer(

@@ -1,13 +1,16 @@
 //! The report of an experiment: one page that needs nothing else.
 //!
 //! Pictures first, then numbers, verdicts and how to make them again. The page
-//! carries its style and pictures; it requests nothing, runs no script and
-//! follows the reader's light or dark mode (`data-theme` on `<html>` overrides
-//! it). The same results give the same bytes.
+//! carries its style and pictures; it requests nothing and follows the reader's
+//! light or dark mode (`data-theme` on `<html>` overrides it). It runs no script
+//! except, where there are paths to follow, the player in `player.js`. The same
+//! results give the same bytes.
 
 mod activations;
+mod course;
 mod figures;
 pub(crate) mod summary;
+mod surfaces;
 pub(crate) mod table;
 
 use kobai_engine::{Lang, say};
@@ -19,28 +22,49 @@ use crate::chart;
 use crate::results::{Outcome, Results};
 use figures::Figure;
 
-const PAGE: &str = include_str!("page.html");
+pub use course::{Standing, Statement, chapter, course, statements, tally as course_tally};
+
+const TEMPLATES: [(&str, &str); 3] = [
+    ("parts.html", include_str!("parts.html")),
+    ("page.html", include_str!("page.html")),
+    ("course.html", include_str!("course.html")),
+];
 const STYLE: &str = include_str!("page.css");
+const PLAYER: &str = include_str!("player.js");
 
 /// The whole page.
 ///
 /// Everything that comes from `results` is escaped, so labels may hold any text.
 #[must_use]
 pub fn html(results: &Results, lang: Lang) -> String {
+    let e = values(results, "", lang);
+    render(
+        "page.html",
+        context! {
+            lang => lang.code(),
+            style => Value::from_safe_string(format!("{}{STYLE}", chart::STYLE)),
+            script => results.surfaces.is_some().then(|| Value::from_safe_string(PLAYER.to_string())),
+            e,
+            say => words(lang),
+        },
+    )
+}
+
+fn render(name: &str, values: Value) -> String {
     let mut environment = Environment::new();
     let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
     environment.set_syntax(syntax.unwrap_or_default());
-    // The name's ending turns on escaping.
-    let page = environment.add_template("page.html", PAGE);
-    let page = page.and_then(|()| environment.get_template("page.html"));
-    let page = page.and_then(|page| page.render(values(results, lang)));
-    // The template is part of the program and has no fallible step that depends on results.
+    // The names' endings turn on escaping.
+    let added: Result<(), _> = TEMPLATES.iter().try_for_each(|(n, text)| environment.add_template(n, text));
+    let page = added.and_then(|()| environment.get_template(name)).and_then(|page| page.render(values));
+    // The templates are part of the program and have no fallible step that depends on results.
     let page = page.unwrap_or_else(|e| unreachable!("the report's template is wrong: {e:#}"));
     // Control characters, such as a terminal's colours in a label, are no text.
     page.chars().filter(|c| *c == '\n' || !c.is_control()).collect()
 }
 
-fn values(results: &Results, lang: Lang) -> Value {
+/// What a template says about one experiment. `anchor` begins its links.
+fn values(results: &Results, anchor: &str, lang: Lang) -> Value {
     let accuracy = figures::accuracy(results, lang);
     let others = [
         figures::gradient_map(results, lang),
@@ -49,6 +73,7 @@ fn values(results: &Results, lang: Lang) -> Value {
         figures::update_ratio(results, lang),
         activations::figure(results, lang),
     ];
+    let surfaces = results.surfaces.as_ref().map(|s| surfaces::figures(s, lang)).unwrap_or_default();
     let others: Vec<Value> = others.into_iter().flatten().map(figure).collect();
     let tally: Vec<Value> = table::tally(results)
         .into_iter()
@@ -58,8 +83,8 @@ fn values(results: &Results, lang: Lang) -> Value {
         })
         .collect();
     context! {
-        lang => lang.code(),
-        style => Value::from_safe_string(format!("{}{STYLE}", chart::STYLE)),
+        anchor,
+        section => results.section.get(lang),
         title => results.title.get(lang),
         summary => results.summary.get(lang),
         tally,
@@ -69,7 +94,8 @@ fn values(results: &Results, lang: Lang) -> Value {
         any_published => results.rows.iter().any(|r| r.published.is_some()),
         any_flow => summary::has_flow(results),
         figures => others,
-        no_flow => (!summary::has_flow(results)).then(|| say!(
+        surfaces => surfaces.into_iter().map(figure).collect::<Vec<_>>(),
+        no_flow => (!results.rows.is_empty() && !summary::has_flow(results)).then(|| say!(
             lang,
             "This run recorded no gradients and activations (observers were off), so their pictures are missing.",
             "この実行では勾配と活性を記録していない（観測なし）ため、その図はない。"
@@ -87,7 +113,6 @@ fn values(results: &Results, lang: Lang) -> Value {
             seeds(&results.seeds)
         ),
         hashes => hashes(results, lang),
-        say => words(lang),
     }
 }
 
@@ -97,12 +122,21 @@ fn figure(figure: Figure) -> Value {
         caption => figure.caption,
         // Charts escape what they are given.
         svg => Value::from_safe_string(figure.svg),
+        moves => figure.moves,
     }
 }
 
 /// The experiment's size in one line.
 fn facts(results: &Results, lang: Lang) -> String {
     let (rows, seeds) = (results.rows.len(), results.seeds.len());
+    if let (0, Some(on)) = (rows, &results.surfaces) {
+        let (rules, surfaces, starts, steps) = (on.rules.len(), on.surfaces.len(), on.starts, on.steps);
+        return say!(
+            lang,
+            "{rules} rules × {surfaces} surfaces × {seeds} seeds × {starts} starts × {steps} steps",
+            "手法 {rules} 種類 × 曲面 {surfaces} 種類 × シード {seeds} × 出発点 {starts} × {steps} ステップ"
+        );
+    }
     let (steps, batch) = (results.steps, results.batch);
     say!(
         lang,
@@ -161,5 +195,20 @@ fn words(lang: Lang) -> Value {
         environment => lang.pick("Environment", "環境"),
         hashes => lang.pick("SHA-256 of the final parameters of every run", "各実行の最終パラメータの SHA-256"),
         seed => lang.pick("Seed", "シード"),
+        play => lang.pick("▶ Play", "▶ 再生"),
+        pause => lang.pick("❚❚ Pause", "❚❚ 停止"),
+        step => lang.pick("step", "ステップ"),
+        map => lang.pick("The statements at a glance", "記述の一覧"),
+        contents => lang.pick("Experiments", "実験"),
+        statements_heading => lang.pick("Every statement and what decides it", "すべての記述と、それを決めるもの"),
+        statements_lead => lang.pick(
+            "Numbered as in the course's sections. A verdict leads to its explanation.",
+            "番号は講座の節による。判定を選ぶと説明へ移る。"
+        ),
+        holds => lang.pick("holds", "成り立つ"),
+        fails => lang.pick("does not hold", "成り立たない"),
+        partly => lang.pick("in part: see its claims", "一部：主張ごとの判定を参照"),
+        open => lang.pick("undecided", "未決定"),
+        not_run => lang.pick("not among these experiments", "今回の実験に含まれない"),
     }
 }

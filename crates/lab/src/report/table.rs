@@ -91,6 +91,14 @@ pub(crate) fn deciding_numbers(claim: &Claim, lang: Lang) -> String {
     parts.push(say!(lang, "condition: {}", "条件：{}", claim.condition.words(lang)));
     // The spaces do not break.
     parts.push(format!("n\u{a0}=\u{a0}{}", claim.n));
+    if let Some(effect) = claim.effect {
+        let effect = number::compact(effect, 2);
+        parts.push(say!(
+            lang,
+            "effect\u{a0}{effect}\u{a0}standard deviations",
+            "効果量\u{a0}{effect}（標準偏差を単位とする）"
+        ));
+    }
     if let (Verdict::Undecided, Some(seeds)) = (claim.verdict, claim.seeds_needed) {
         parts.push(say!(lang, "about {seeds} seeds would decide", "約 {seeds} シードで決着する見込み"));
     }

@@ -4,12 +4,16 @@
 //! whether colours are wanted. Every line fits into the width (the least is 40
 //! columns); nothing is said by colour alone. Nothing here writes to a terminal.
 
+mod course;
 mod gradients;
+mod surfaces;
 mod table;
 mod text;
 mod verdicts;
 
+pub use course::course;
 pub use gradients::gradients;
+pub use surfaces::surfaces;
 pub use table::table;
 pub use verdicts::verdicts;
 

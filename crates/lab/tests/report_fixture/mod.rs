@@ -209,10 +209,13 @@ pub(crate) fn results() -> Results {
             interval: Some([mean * 0.92, mean * 1.08]),
             confidence: 0.99,
             n: 8,
+            effect: Some(1.5),
             seeds_needed: (verdict == Verdict::Undecided).then_some(24),
         }
     };
     Results {
+        surfaces: None,
+        section: Text::default(),
         id: "vanishing-gradient".into(),
         title: text("Vanishing gradients and initial values", "勾配消失と初期値"),
         summary: text(
