@@ -31,6 +31,20 @@ pub(crate) trait Lanes: Copy {
     unsafe fn fma(self, b: Self, c: Self) -> Self;
 }
 
+/// Asks for the cache lines of `len` elements, to arrive in the second-level
+/// cache. The addresses need not be valid.
+#[inline(always)]
+pub(crate) fn prefetch(from: *const f32, len: usize) {
+    #[cfg(target_arch = "x86_64")]
+    for at in (0..len).step_by(16) {
+        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+        // SAFETY: a prefetch has no effect on memory and never faults; SSE is
+        // part of every x86-64.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(from.wrapping_add(at).cast()) };
+    }
+    let _ = (from, len);
+}
+
 /// Plain loops that a compiler turns into whatever vectors the target has.
 #[derive(Clone, Copy)]
 pub(crate) struct Portable<A>([f32; 4], PhantomData<A>);

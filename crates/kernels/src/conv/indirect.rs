@@ -1,7 +1,7 @@
 //! The general case: gathered matrix products, group by group.
 
 use super::gather::{Gather, Phase, phases};
-use super::{Conv, portable};
+use super::{Conv, portable, weight};
 use crate::gemm::layout::Layout;
 #[cfg(target_arch = "x86_64")]
 use crate::gemm::{Mat, Start, gathered};
@@ -14,7 +14,7 @@ pub(super) fn scratch_len(conv: &Conv) -> usize {
     let (ins, outs) = (conv.in_channels / conv.groups, conv.out_channels / conv.groups);
     let depth = conv.taps() * ins.max(outs);
     #[cfg(target_arch = "x86_64")]
-    let partial = gathered::Plan::partial_len(outs, conv.depth());
+    let partial = weight::partial_len(outs, conv.depth());
     #[cfg(not(target_arch = "x86_64"))]
     let partial = 0;
     partial.max(conv.taps() * ins * outs + portable::scratch_len(depth))
@@ -165,11 +165,10 @@ pub(super) fn backward_weight<T: Real>(
         if isa != Isa::SCALAR
             && let (Some(image), Some(g)) = (T::as_f32(x), T::as_f32(g))
         {
-            let a = Mat::with_stride(g, rows, outs, conv.out_channels);
-            let fill = |rows, cols, to: &mut [f32], stride| gather.block(image, rows, cols, to, stride);
             let scratch = T::as_f32_mut(scratch).expect("one element type");
             let c = T::as_f32_mut(c).expect("one element type");
-            gathered::columns(isa, pool, a, k, &fill, scratch, c);
+            let g = (g, conv.out_channels, outs);
+            weight::columns(isa, pool, gather, rows, image, g, scratch, c);
             continue;
         }
         let _ = pool;

@@ -7,8 +7,10 @@
 //! |---|---|
 //! | `im2col.rs` | the reference: the matrix that the fast paths never build |
 //! | `gather.rs` | blocks of that matrix on demand; phases of a stride |
-//! | `indirect.rs` | the three passes as gathered products (`gemm/gathered.rs`) |
+//! | `direct.rs` | images of few channels, read where they lie, for `f32` |
+//! | `indirect.rs` | the three passes as gathered products (`gemm/gathered.rs`, `weight.rs`) |
 //! | `portable.rs` | the same in plain loops, for `f64` and other processors |
+//! | `buffer.rs` | a thread's memory |
 //! | `winograd/` | 3×3 at stride 1 with a quarter of the products, for `f32` |
 //!
 //! # Numeric order
@@ -23,12 +25,15 @@
 //! None of it depends on the number of threads, and AVX2 and AVX-512 give the
 //! same bits.
 
+mod buffer;
+mod direct;
 mod gather;
 mod im2col;
 mod indirect;
 mod portable;
 #[cfg(test)]
 mod tests;
+mod weight;
 mod winograd;
 
 pub use im2col::{col2im, im2col};
@@ -120,9 +125,9 @@ impl Conv {
     }
 
     /// The kind of convolution: `gemm` (1×1, a plain matrix product), `winograd
-    /// 4x4` and `winograd 2x2` (3×3 at stride 1 in tiles of so many outputs; `f64`
-    /// runs it as `indirect`), `depthwise` (one input channel for each group) or
-    /// `indirect`. Depthwise has no kernel of its own yet: it runs as a gathered
+    /// 4x4` and `winograd 2x2` (3×3 at stride 1 in tiles of so many outputs), `direct`
+    /// (few channels), `depthwise` (one input channel for each group) or `indirect`.
+    /// `f64` runs Winograd and direct ones as `indirect`. Depthwise has no kernel of its own yet: it runs as a gathered
     /// product for each group.
     #[must_use]
     pub fn algorithm(&self) -> &'static str {
@@ -130,6 +135,8 @@ impl Conv {
             if m == 4 { "winograd 4x4" } else { "winograd 2x2" }
         } else if self.is_plain() {
             "gemm"
+        } else if direct::applies(self) {
+            "direct"
         } else if self.is_depthwise() {
             "depthwise"
         } else {
@@ -149,7 +156,8 @@ impl Conv {
     #[must_use]
     pub fn scratch_fixed(&self) -> usize {
         let tiles = winograd::choose(self).map_or(0, |m| winograd::scratch_len(self, m));
-        indirect::scratch_len(self).max(tiles)
+        let lines = if direct::applies(self) { direct::scratch_len(self) } else { 0 };
+        indirect::scratch_len(self).max(tiles).max(lines)
     }
 
     /// Scratch elements for each image.
@@ -220,6 +228,12 @@ pub fn forward<T: Real>(
     {
         return winograd::forward(isa, pool, conv, m, n, x, weight, bias.and_then(T::as_f32), scratch, y);
     }
+    if direct::applies(conv)
+        && let (Some(x), Some(weight)) = (T::as_f32(x), T::as_f32(weight))
+        && let (Some(scratch), Some(y)) = (T::as_f32_mut(scratch), T::as_f32_mut(y))
+    {
+        return direct::forward(isa, pool, conv, n, x, weight, bias.and_then(T::as_f32), scratch, y);
+    }
     indirect::forward(isa, pool, conv, n, x, weight, bias, scratch, y);
 }
 
@@ -276,6 +290,12 @@ pub fn backward_weight<T: Real>(
         && let (Some(scratch), Some(grad)) = (T::as_f32_mut(scratch), T::as_f32_mut(grad_weight))
     {
         return winograd::backward_weight(isa, pool, conv, m, n, x, g, scratch, grad);
+    }
+    if direct::applies(conv)
+        && let (Some(x), Some(g)) = (T::as_f32(x), T::as_f32(g))
+        && let (Some(scratch), Some(grad)) = (T::as_f32_mut(scratch), T::as_f32_mut(grad_weight))
+    {
+        return direct::backward_weight(isa, pool, conv, n, x, g, scratch, grad);
     }
     indirect::backward_weight(isa, pool, conv, n, x, g, scratch, grad_weight);
 }

@@ -32,6 +32,10 @@ fn cases() -> Vec<(&'static str, Conv)> {
         ("stride 2, dilation 2", conv([9, 10], [3, 4, 1], [3, 2], [2, 2], [1, 1], [2, 2])),
         ("stride beyond the kernel", conv([9, 10], [3, 4, 1], [2, 1], [3, 3], [0, 0], one)),
         ("stem 7x7 stride 2", conv([23, 21], [3, 33, 1], [7, 7], [2, 2], [3, 3], one)),
+        ("one channel 5x5 valid", conv([13, 19], [1, 30, 1], [5, 5], one, [0, 0], one)),
+        ("one channel 3x3", conv([6, 31], [1, 16, 1], [3, 3], one, one, one)),
+        ("few channels, many outputs", conv([5, 9], [2, 100, 1], [3, 2], [1, 2], one, one)),
+        ("stem 11x11 stride 4", conv([27, 23], [3, 20, 1], [11, 11], [4, 4], [2, 2], one)),
         ("uneven", conv([7, 12], [4, 5, 1], [2, 5], [1, 3], [0, 2], [2, 1])),
         ("kernel larger than the image", conv([2, 3], [4, 6, 1], [5, 5], one, [2, 3], one)),
         ("padding beyond the kernel", conv([3, 3], [2, 3, 1], [2, 2], one, [3, 3], one)),
@@ -317,6 +321,8 @@ fn large_cases() -> Vec<Conv> {
         conv([2, 2], [130, 70, 1], [3, 3], one, one, one),
         conv([9, 9], [200, 130, 1], [3, 3], [2, 2], one, one),
         conv([40, 44], [3, 64, 1], [7, 7], [2, 2], [3, 3], one),
+        conv([60, 61], [3, 40, 1], [3, 3], one, one, one),
+        conv([28, 28], [20, 300, 1], [3, 3], [2, 2], one, one),
         conv([14, 14], [64, 64, 2], [3, 3], one, one, one),
         conv([30, 29], [70, 70, 70], [3, 3], one, one, one),
         conv([31, 30], [36, 72, 36], [5, 5], [2, 2], [2, 2], one),
@@ -363,12 +369,12 @@ fn geometry() {
     assert_eq!((stem.out_height(), stem.out_width()), (112, 112));
     assert_eq!(stem.macs(), 118_013_952);
     assert_eq!(stem.weight_len(), 9408);
-    assert_eq!(stem.algorithm(), "indirect");
+    assert_eq!(stem.algorithm(), "direct");
     let three = |size, channels| conv([size; 2], [channels, channels, 1], [3, 3], [1, 1], [1, 1], [1, 1]);
     assert_eq!(three(14, 64).algorithm(), "winograd 4x4");
     assert_eq!(three(2, 64).algorithm(), "winograd 2x2");
     assert_eq!(three(1, 64).algorithm(), "indirect");
-    assert_eq!(three(14, 3).algorithm(), "indirect");
+    assert_eq!(three(14, 3).algorithm(), "direct");
     assert_eq!(conv([4, 4], [8, 8, 8], [3, 3], [1, 1], [1, 1], [1, 1]).algorithm(), "depthwise");
     assert_eq!(conv([4, 4], [8, 8, 1], [1, 1], [1, 1], [0, 0], [1, 1]).algorithm(), "gemm");
     assert_eq!(conv([2, 2], [1, 1, 1], [3, 3], [1, 1], [0, 0], [1, 1]).out_height(), 0);

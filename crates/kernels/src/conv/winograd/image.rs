@@ -1,8 +1,9 @@
 //! The forward pass, and the gradient of the input: images into images.
 
 use super::loops::{Collect, Grid, Place, Spread, Taps, loops};
-use super::{BUFFER, LINE, aligned, points, spaced, with_buffer};
+use super::points;
 use crate::conv::Conv;
+use crate::conv::buffer::{BUFFER, LINE, aligned, spaced, with_buffer};
 use crate::gemm::Mat;
 use crate::gemm::strips::{Block, Strip, product, strips, transpose};
 use crate::pool::Shares;

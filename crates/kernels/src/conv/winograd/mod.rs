@@ -54,7 +54,7 @@ mod tests;
 mod weight;
 
 use super::Conv;
-use std::cell::RefCell;
+use super::buffer::LINE;
 
 pub(super) use image::{backward_input, forward};
 pub(super) use weight::backward_weight;
@@ -96,36 +96,4 @@ const fn points(m: usize) -> usize {
 /// Scratch elements of any pass.
 pub(super) fn scratch_len(conv: &Conv, m: usize) -> usize {
     image::scratch_len(conv, m).max(weight::scratch_len(conv, m)) + LINE
-}
-
-/// Elements of a cache line.
-const LINE: usize = 16;
-
-/// The part of a buffer that begins on a cache line; at most `LINE` shorter.
-fn aligned(buffer: &mut [f32]) -> &mut [f32] {
-    let skip = buffer.as_ptr().align_offset(LINE * size_of::<f32>()).min(LINE);
-    &mut buffer[skip..]
-}
-
-/// An odd number of cache lines, so that neighbours fall into different cache sets.
-const fn spaced(len: usize) -> usize {
-    len.next_multiple_of(LINE) | LINE
-}
-
-/// Elements of a thread's buffer: transformed tiles and their products.
-const BUFFER: usize = 3 << 18;
-
-thread_local! {
-    static TILES: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
-}
-
-/// Lends this thread's buffer, [`BUFFER`] elements from a cache line on. It is
-/// allocated when a thread needs it for the first time.
-fn with_buffer<R>(f: impl FnOnce(&mut [f32]) -> R) -> R {
-    TILES.with_borrow_mut(|buffer| {
-        if buffer.is_empty() {
-            buffer.resize(BUFFER + LINE, 0.0);
-        }
-        f(aligned(buffer))
-    })
 }

@@ -2,8 +2,9 @@
 //! gradients and transformed inputs over all tiles.
 
 use super::loops::{Grid, Place, Spread, Taps, loops};
-use super::{LINE, aligned, points, spaced};
+use super::points;
 use crate::conv::Conv;
+use crate::conv::buffer::{LINE, aligned, spaced};
 use crate::gemm::strips::{Block, product, strips};
 use crate::pool::Shares;
 use crate::{Isa, Pool};

@@ -1,0 +1,351 @@
+//! Convolution of images with few channels: the stem of a network.
+//!
+//! Copying a window of a few elements per row of taps into a block costs more
+//! than multiplying it. Here a band of lines is copied once, with its zeros
+//! around it, and register tiles read the windows of neighbouring output pixels
+//! where they lie: a row of taps is `kernel columns × channels` neighbouring
+//! elements, the next pixel's begins `stride × channels` further.
+//!
+//! The order of multiply-adds is that of `mod.rs`. The gradient of the input,
+//! which a first layer does not need, is left to `indirect.rs`.
+
+use super::Conv;
+use super::buffer::{BUFFER, LINE, aligned, with_buffer};
+use crate::gemm::Mat;
+use crate::gemm::strips::{Block, Strip, product, strips, transpose};
+use crate::lanes::{Lanes, Portable};
+use crate::pool::Shares;
+use crate::{Isa, Pool, simd};
+use std::ops::Range;
+
+/// Most channels of an input pixel.
+const MOST_CHANNELS: usize = 4;
+/// Multiply-adds of a task, about.
+const TASK: usize = 1 << 18;
+/// Output pixels that a chunk of the weight's gradient sums at least, and most chunks.
+const CHUNK: usize = 1024;
+const MOST_CHUNKS: usize = 16;
+/// Columns of the widest strip.
+const WIDEST: usize = 64;
+
+/// Whether this way pays.
+pub(super) fn applies(conv: &Conv) -> bool {
+    conv.in_channels <= MOST_CHANNELS
+        && conv.groups == 1
+        && conv.dilation == [1, 1]
+        && conv.taps() > 1
+        && conv.pixels(1) > 0
+        && conv.kernel[0] * Band::line(conv) <= BUFFER / 2
+}
+
+/// Scratch elements of any pass: the packed weight, or the chunks' sums.
+pub(super) fn scratch_len(conv: &Conv) -> usize {
+    let outs = conv.out_channels.next_multiple_of(LINE);
+    conv.depth() * outs.max(MOST_CHUNKS * conv.out_channels) + LINE
+}
+
+/// Output lines that are computed from one copy of input lines.
+#[derive(Clone, Copy)]
+struct Band {
+    /// Output lines of a band, and bands of an image.
+    rows: usize,
+    count: usize,
+    /// Elements of a line of the copy.
+    line: usize,
+}
+
+impl Band {
+    fn line(conv: &Conv) -> usize {
+        (conv.width + 2 * conv.padding[1]) * conv.in_channels
+    }
+
+    fn new(conv: &Conv) -> Self {
+        let (line, height) = (Band::line(conv), conv.out_height());
+        let fit = (BUFFER / line - conv.kernel[0]) / conv.stride[0] + 1;
+        let worth = TASK.div_ceil(conv.out_width() * conv.weight_len());
+        let rows = fit.min(worth).clamp(1, height);
+        let count = height.div_ceil(rows);
+        Band { rows: height.div_ceil(count), count, line }
+    }
+
+    /// The output lines of band `band` of an image.
+    fn lines(&self, conv: &Conv, band: usize) -> Range<usize> {
+        band * self.rows..conv.out_height().min((band + 1) * self.rows)
+    }
+
+    /// Copies the input lines that output lines `rows` of an image see.
+    fn copy(&self, conv: &Conv, image: &[f32], rows: &Range<usize>, to: &mut [f32]) {
+        let count = (rows.len() - 1) * conv.stride[0] + conv.kernel[0];
+        let (width, side) = (conv.width * conv.in_channels, conv.padding[1] * conv.in_channels);
+        let first = rows.start * conv.stride[0];
+        for (i, to) in to.chunks_exact_mut(self.line).take(count).enumerate() {
+            let line = (first + i).checked_sub(conv.padding[0]).filter(|h| *h < conv.height);
+            let Some(line) = line else {
+                to.fill(0.0);
+                continue;
+            };
+            to[..side].fill(0.0);
+            to[side..side + width].copy_from_slice(&image[line * width..][..width]);
+            to[side + width..].fill(0.0);
+        }
+    }
+}
+
+#[allow(clippy::too_many_arguments, reason = "the operands of one operation")]
+pub(super) fn forward(
+    isa: Isa,
+    pool: &Pool,
+    conv: &Conv,
+    n: usize,
+    x: &[f32],
+    weight: &[f32],
+    bias: Option<&[f32]>,
+    scratch: &mut [f32],
+    y: &mut [f32],
+) {
+    let (k, outs) = (conv.depth(), conv.out_channels);
+    assert_eq!(x.len(), conv.in_len(n), "the input has another length");
+    assert_eq!(y.len(), conv.out_len(n), "the output has another length");
+    let packed = &mut aligned(scratch)[..k * outs.next_multiple_of(LINE)];
+    for strip in strips(isa, outs) {
+        let (to, from) = (&mut packed[strip.col * k..][..k * strip.width], Mat::new(weight, outs, k));
+        transpose(isa, from, (strip.col..strip.col + strip.cols, 0..k), to, strip.width);
+    }
+    let band = Band::new(conv);
+    let (in_len, out_len) = (conv.in_len(1), conv.out_len(1));
+    let y = Shares(y.as_mut_ptr());
+    pool.run(n * band.count, &|task| {
+        let (image, rows) = (task / band.count, band.lines(conv, task % band.count));
+        let y = &y;
+        with_buffer(|lines| {
+            band.copy(conv, &x[image * in_len..][..in_len], &rows, lines);
+            for strip in strips(isa, outs) {
+                let mut start = [0.0; WIDEST];
+                if let Some(bias) = bias {
+                    start[..strip.cols].copy_from_slice(&bias[strip.col..][..strip.cols]);
+                }
+                for row in rows.clone() {
+                    let at = image * out_len + row * conv.out_width() * outs + strip.col;
+                    let a = lines[(row - rows.start) * conv.stride[0] * band.line..].as_ptr();
+                    let line = Line {
+                        a,
+                        a_row: conv.stride[1] * conv.in_channels,
+                        line: band.line,
+                        lines: conv.kernel[0],
+                        run: conv.kernel[1] * conv.in_channels,
+                        b: packed[strip.col * k..].as_ptr(),
+                        start: start.as_ptr(),
+                        // SAFETY: the line lies in the output, and belongs to this task.
+                        c: unsafe { y.0.add(at) },
+                        c_row: outs,
+                        cols: strip.cols,
+                    };
+                    // SAFETY: the copied lines hold the windows of all pixels of this
+                    // output line, the strip's panel has k rows of its width, and the
+                    // output line belongs to this task.
+                    unsafe { line.run(isa, strip, conv.out_width()) };
+                }
+            }
+        });
+    });
+}
+
+#[allow(clippy::too_many_arguments, reason = "the operands of one operation")]
+pub(super) fn backward_weight(
+    isa: Isa,
+    pool: &Pool,
+    conv: &Conv,
+    n: usize,
+    x: &[f32],
+    g: &[f32],
+    scratch: &mut [f32],
+    grad_weight: &mut [f32],
+) {
+    let (k, outs, run) = (conv.depth(), conv.out_channels, conv.kernel[1] * conv.in_channels);
+    assert_eq!(x.len(), conv.in_len(n), "the input has another length");
+    assert_eq!(g.len(), conv.out_len(n), "the gradient has another length");
+    let band = Band::new(conv);
+    let bands = n * band.count;
+    let chunks = (conv.pixels(n) / CHUNK).clamp(1, MOST_CHUNKS.min(bands.max(1)));
+    // Sums lie [kernel row, kernel column, channel][output channel].
+    let sums = &mut aligned(scratch)[..chunks * k * outs];
+    if bands == 0 {
+        return grad_weight.fill(0.0);
+    }
+    let (in_len, out_len) = (conv.in_len(1), conv.out_len(1));
+    pool.chunks_mut(sums, k * outs, |chunk, sums| {
+        with_buffer(|lines| {
+            for (i, task) in (chunk * bands / chunks..(chunk + 1) * bands / chunks).enumerate() {
+                let (image, rows) = (task / band.count, band.lines(conv, task % band.count));
+                band.copy(conv, &x[image * in_len..][..in_len], &rows, lines);
+                for tap in 0..conv.kernel[0] {
+                    for strip in strips(isa, outs) {
+                        for (j, row) in rows.clone().enumerate() {
+                            let at = image * out_len + row * conv.out_width() * outs + strip.col;
+                            let block = Block {
+                                rows: run,
+                                k: conv.out_width(),
+                                a: lines[(j * conv.stride[0] + tap) * band.line..].as_ptr(),
+                                a_row: 1,
+                                a_col: conv.stride[1] * conv.in_channels,
+                                b: g[at..].as_ptr(),
+                                b_row: outs,
+                                c: sums[tap * run * outs + strip.col..].as_mut_ptr(),
+                                c_row: outs,
+                                accumulate: i > 0 || j > 0,
+                            };
+                            // SAFETY: the copied lines hold the windows of all pixels of
+                            // this output line, whose gradients have `outs` elements; the
+                            // sums of a row of taps are `run` rows of this chunk.
+                            unsafe { product(isa, strip, &block) };
+                        }
+                    }
+                }
+            }
+        });
+    });
+    let (first, others) = sums.split_at_mut(k * outs);
+    for part in others.chunks_exact(k * outs) {
+        crate::elementwise::add_assign(isa, first, part);
+    }
+    for (o, grad) in grad_weight.chunks_exact_mut(k).enumerate() {
+        for (grad, sums) in grad.iter_mut().zip(first.chunks_exact(outs)) {
+            *grad = sums[o];
+        }
+    }
+}
+
+/// A line of output pixels, the columns of one strip.
+#[derive(Clone, Copy)]
+struct Line {
+    /// The window of the first pixel; that of the next is `a_row` further.
+    a: *const f32,
+    a_row: usize,
+    /// Elements between the rows of a window, their number and their length.
+    line: usize,
+    lines: usize,
+    run: usize,
+    /// `lines × run` rows of whole vectors.
+    b: *const f32,
+    /// What the sums begin with, whole vectors.
+    start: *const f32,
+    c: *mut f32,
+    c_row: usize,
+    cols: usize,
+}
+
+/// Output pixels that a tile computes together, by the number of its vectors.
+type TileFn = unsafe fn(&Line);
+
+impl Line {
+    /// All `pixels` of the line.
+    ///
+    /// # Safety
+    /// Everything that the fields name lies inside its allocation, for all pixels.
+    unsafe fn run(&self, isa: Isa, strip: Strip, pixels: usize) {
+        let (lanes, tiles) = tiles(isa);
+        let (most, many, one) = tiles[strip.width / lanes - 1];
+        let tile = |run: TileFn, pixel: usize| {
+            let a = self.a.wrapping_add(pixel * self.a_row);
+            let c = self.c.wrapping_add(pixel * self.c_row);
+            // SAFETY: the table belongs to an instruction set that the processor has,
+            // and the caller answers for the pixels.
+            unsafe { run(&Line { a, c, ..*self }) };
+        };
+        if pixels < most {
+            return (0..pixels).for_each(|pixel| tile(one, pixel));
+        }
+        let whole = pixels / most * most;
+        (0..whole).step_by(most).for_each(|pixel| tile(many, pixel));
+        if whole < pixels {
+            // The last tile overlaps the one before it and writes the same values again.
+            tile(many, pixels - most);
+        }
+    }
+}
+
+/// # Safety
+/// The instruction set, and the memory of `MR` pixels.
+#[inline(always)]
+unsafe fn tile<V: Lanes, const MR: usize, const NV: usize>(t: &Line) {
+    // SAFETY: the caller answers for both.
+    unsafe {
+        let mut first = [V::splat(0.0); NV];
+        for (j, x) in first.iter_mut().enumerate() {
+            *x = V::load(t.start.add(j * V::LANES));
+        }
+        let mut sum = [first; MR];
+        let (mut line, mut b) = (t.a, t.b);
+        for _ in 0..t.lines {
+            let mut a = line;
+            for _ in 0..t.run {
+                let mut y = first;
+                for (j, y) in y.iter_mut().enumerate() {
+                    *y = V::load(b.add(j * V::LANES));
+                }
+                for (i, sum) in sum.iter_mut().enumerate() {
+                    let x = V::splat(*a.add(i * t.a_row));
+                    for (s, y) in sum.iter_mut().zip(y) {
+                        *s = x.fma(y, *s);
+                    }
+                }
+                a = a.add(1);
+                b = b.add(NV * V::LANES);
+            }
+            line = line.wrapping_add(t.line);
+        }
+        let last = t.cols - (NV - 1) * V::LANES;
+        for (i, sum) in sum.into_iter().enumerate() {
+            for (j, s) in sum.into_iter().enumerate() {
+                let to = t.c.add(i * t.c_row + j * V::LANES);
+                if j < NV - 1 || last == V::LANES { s.store(to) } else { s.store_first(to, last) }
+            }
+        }
+    }
+}
+
+/// Pixels of a tile, the tile, and that of one pixel; by vectors.
+type Table = [(usize, TileFn, TileFn); 4];
+
+/// The tiles of an instruction set: `tiles!(name, vector, heights, "features")`.
+macro_rules! tiles {
+    ($name:ident, $vector:ty, [$one:literal, $two:literal, $three:literal, $four:literal] $(, $features:literal)?) => {
+        mod $name {
+            use super::*;
+
+            $(#[target_feature(enable = $features)])?
+            unsafe fn entry<const MR: usize, const NV: usize>(t: &Line) {
+                // SAFETY: this function enables the features; the caller answers for the memory.
+                unsafe { tile::<$vector, MR, NV>(t) }
+            }
+
+            pub(super) static TILES: Table = [
+                ($one, entry::<$one, 1>, entry::<1, 1>),
+                ($two, entry::<$two, 2>, entry::<1, 2>),
+                ($three, entry::<$three, 3>, entry::<1, 3>),
+                ($four, entry::<$four, 4>, entry::<1, 4>),
+            ];
+        }
+    };
+}
+
+#[cfg(target_arch = "x86_64")]
+tiles!(avx512, std::arch::x86_64::__m512, [14, 12, 8, 6], "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma");
+#[cfg(target_arch = "x86_64")]
+tiles!(avx2, std::arch::x86_64::__m256, [8, 6, 4, 2], "avx2,fma");
+tiles!(portable, Portable<simd::Portable>, [4, 4, 2, 2]);
+
+/// Elements of a vector, and the tiles.
+fn tiles(isa: Isa) -> (usize, &'static Table) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        if isa.is_avx512() {
+            return (16, &avx512::TILES);
+        }
+        if isa.is_avx2() {
+            return (8, &avx2::TILES);
+        }
+    }
+    let _ = isa;
+    (4, &portable::TILES)
+}
