@@ -46,6 +46,8 @@ const EXPLAINS: &[(&str, &[&str])] = &[
     ("D016", &["D020", "D021"]),
     ("D017", &["D022", "D030", "D034", "D015"]),
     ("D018", &["D015", "D022", "D030", "D034"]),
+    ("D024", &["D015", "D016", "D017", "D018", "D020", "D021", "D022", "D023", "D030", "D034"]),
+    ("D025", &["D020", "D021", "D022", "D030", "D034"]),
     ("D021", &["D015", "D016", "D017", "D018", "D020", "D023", "D026", "D030", "D034"]),
     ("D022", &["D030", "D034"]),
     ("D026", &["D013", "D015", "D022", "D027", "D028", "D030", "D034"]),
@@ -84,10 +86,22 @@ pub fn diagnose_with(record: &Record, checks: &[&'static dyn Check]) -> Diagnosi
                 && f.explained_by.is_none()
                 && mine != Some(f.code)
         };
-        for finding in findings.iter_mut().filter(|f| of >= 0.3 && explains(f)) {
+        // What is hardly believed explains nothing that is clearly seen.
+        let strong = |f: &Finding| of >= 0.3 && of >= 0.75 * f.probability;
+        for finding in findings.iter_mut().filter(|f| strong(f) && explains(f)) {
             finding.explained_by = Some(cause);
             finding.probability *= 0.5;
         }
+    }
+    // Whatever keeps a network from learning explains that it did not.
+    let cause = findings
+        .iter()
+        .filter(|f| f.severity == Severity::Disease && stage(f) != Stage::Symptom && f.explained_by.is_none())
+        .max_by(|a, b| a.probability.total_cmp(&b.probability))
+        .map(|f| f.code);
+    if let Some(cause) = cause {
+        let open = |f: &&mut Finding| stage(f) == Stage::Symptom && f.explained_by.is_none();
+        findings.iter_mut().filter(open).for_each(|f| f.explained_by = Some(cause));
     }
     findings.sort_by(|a, b| {
         let key = |f: &Finding| (f.severity, stage(f) != Stage::Symptom, f.explained_by.is_none());

@@ -1,6 +1,7 @@
 //! Runs of an experiment: independent, side by side, bit-identical to running
 //! them one by one.
 
+use crate::doctor::{Live, Watched};
 use crate::experiment::{EvaluateWhen, Experiment, RowSpec, TrainAccuracy};
 use crate::inputs::{self, Inputs};
 use crate::measures::{self, Ended};
@@ -9,10 +10,14 @@ use crate::subnets;
 use crate::watch::Recorder;
 use kobai_data::dataset::{Dataset, Split, Targets as DataTargets, TargetsMut};
 use kobai_data::sampler::Sampler;
+use kobai_doctor::record::Point;
+use kobai_doctor::{Finding, Record};
 use kobai_engine::optim::{ParamRule, Updater};
-use kobai_engine::{Executor, Observer, Plan, Score, Targets, Unobserved};
+use kobai_engine::{Event, Executor, Observer, Plan, Score, Targets, Unobserved, Wants};
 use kobai_kernels::Pool;
 use sha2::{Digest, Sha256};
+use std::fs::File;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -31,6 +36,19 @@ pub struct RunOptions {
     pub threads: usize,
     /// Whether observers record gradients and activations.
     pub observe: bool,
+    /// What the doctor knows of each row before its first step, if it watches.
+    pub doctor: Option<Doctor>,
+}
+
+/// A doctor who watches runs.
+#[derive(Clone, Debug)]
+pub struct Doctor {
+    /// What is known of each row before its first step.
+    pub records: Vec<Record>,
+    /// Share of a run's time that watching may take.
+    pub cap: f64,
+    /// Folder for what the runs show, a file each.
+    pub logs: Option<PathBuf>,
 }
 
 /// A finished run with its params.
@@ -44,12 +62,56 @@ pub struct Finished {
     pub params: Vec<f32>,
     /// The final state, in the order of the plan.
     pub state: Vec<f32>,
+    /// What the doctor saw.
+    pub watched: Option<Box<Watched>>,
 }
 
 /// Told about progress, from any thread.
 pub trait Progress: Sync {
     /// `steps` training steps of all `total` are done, in `runs` finished runs.
     fn advanced(&self, steps: u64, total: u64, runs: usize);
+
+    /// The doctor has become sure of a finding at a step of a run.
+    fn found(&self, _row: &RowSpec, _seed: u64, _step: u64, _finding: &Finding) {}
+}
+
+/// Two observers of one run; each hears only of the steps that it wants.
+struct Both<'a> {
+    recorder: Option<&'a mut Recorder>,
+    live: Option<&'a mut Live>,
+}
+
+impl Observer<f32> for Both<'_> {
+    fn wants(&self, step: u64) -> Wants {
+        let (a, b) =
+            (self.recorder.as_ref().map(|r| r.wants(step)), self.live.as_ref().map(|l| l.wants(step)));
+        let (a, b) = (a.unwrap_or(Wants::NOTHING), b.unwrap_or(Wants::NOTHING));
+        Wants {
+            forward: a.forward || b.forward,
+            backward: a.backward || b.backward,
+            updated: a.updated || b.updated,
+        }
+    }
+
+    fn event(&mut self, event: &Event<'_, f32>) {
+        let step = match event {
+            Event::Forward { step, .. } | Event::Backward { step, .. } | Event::Updated { step, .. } => {
+                Some(*step)
+            }
+            _ => None,
+        };
+        let wanted = |wants: &dyn Fn(u64) -> Wants| step.is_none_or(|s| wants(s) != Wants::NOTHING);
+        if let Some(recorder) = &mut self.recorder
+            && wanted(&|s| recorder.wants(s))
+        {
+            recorder.event(event);
+        }
+        if let Some(live) = &mut self.live
+            && wanted(&|s| live.wants(s))
+        {
+            live.event(event);
+        }
+    }
 }
 
 /// Nobody is told.
@@ -240,6 +302,10 @@ impl Work<'_> {
             .then(|| (Batch::new(train, plan.options.eval_batch), (0..learned as u32).collect::<Vec<_>>()));
         let width = plan.output_shape().len();
         let mut recorder = self.options.observe.then(|| Recorder::new(plan, training.observe_every));
+        let mut live = self.watcher(job, row);
+        if let Some(live) = &mut live {
+            self.tell(row, job.seed, 0, &live.lint());
+        }
         let plain = |data: &Dataset, indices: &[u32], out: &mut [f32]| inputs.eval(data, indices, pool, out);
         let mut times = Vec::new();
         let mut curve = Vec::new();
@@ -263,23 +329,33 @@ impl Work<'_> {
             if !training.schedule.is_constant() {
                 updater.set_lr(base_rate * training.schedule.factor(step, training.steps));
             }
-            let observer: &mut dyn Observer<f32> = match &mut recorder {
-                Some(recorder) => recorder,
-                None => &mut Unobserved,
+            let mut both;
+            let observer: &mut dyn Observer<f32> = match (&mut recorder, &mut live) {
+                (None, None) => &mut Unobserved,
+                (recorder, live) => {
+                    both = Both { recorder: recorder.as_mut(), live: live.as_mut() };
+                    &mut both
+                }
             };
             let begun = training.time.then(Instant::now);
             let score = exec.train_step(n, labels.targets(n, width), &mut updater, observer);
             times.extend(begun.map(|begun| begun.elapsed().as_secs_f64()));
             if !score.loss_sum.is_finite() {
                 outcome = Outcome::Diverged { step };
+                if let Some(live) = &mut live {
+                    let none = (f64::NAN, score.accuracy());
+                    self.tell(row, job.seed, step + 1, &live.point(point_of(step + 1, none, none, f64::NAN)));
+                }
                 break;
             }
             if measured {
+                let mut eval_loss = score.loss();
                 let (mut train_accuracy, tested) = match before {
                     Some(tested) => (score.accuracy(), tested),
                     None => {
                         plain(train, &indices, exec.eval_input(n));
                         let again = exec.evaluate(n, labels.targets(n, width));
+                        eval_loss = again.loss();
                         let fill = |_, i: &[u32], out: &mut [f32]| plain(test, i, out);
                         (again.accuracy(), evaluate(&mut exec, test, &mut test_labels, &order, fill))
                     }
@@ -295,6 +371,15 @@ impl Work<'_> {
                     test_loss: tested.loss(),
                     test_accuracy: tested.accuracy(),
                 });
+                if let Some(live) = &mut live {
+                    let (train, test) = ((eval_loss, train_accuracy), (tested.loss(), tested.accuracy()));
+                    self.tell(
+                        row,
+                        job.seed,
+                        step + 1,
+                        &live.point(point_of(step + 1, train, test, score.loss())),
+                    );
+                }
             }
             let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
             if done.is_multiple_of(64) {
@@ -333,8 +418,34 @@ impl Work<'_> {
             // Last, because it moves the executor's step.
             run.measures.extend(subnets::measures(&mut exec, test, plain));
         }
-        Some(Finished { row: job.row, run, params, state })
+        let watched = live.map(|live| {
+            let done = exec.step();
+            let (found, watched) = live.end();
+            self.tell(row, job.seed, done, &found);
+            Box::new(watched)
+        });
+        Some(Finished { row: job.row, run, params, state, watched })
     }
+
+    /// The doctor who watches a run, if one does.
+    fn watcher(&self, job: Job, row: &RowSpec) -> Option<Live> {
+        let doctor = self.options.doctor.as_ref()?;
+        let name =
+            |folder: &PathBuf| folder.join(format!("{}.jsonl", crate::store::name_of(&row.id, job.seed)));
+        let log = doctor.logs.as_ref().and_then(|folder| File::create(name(folder)).ok());
+        Some(Live::new(doctor.records.get(job.row)?.clone(), doctor.cap, log))
+    }
+
+    fn tell(&self, row: &RowSpec, seed: u64, step: u64, found: &[Finding]) {
+        found.iter().for_each(|f| self.progress.found(row, seed, step, f));
+    }
+}
+
+/// A point of the learning curve as checks see it: losses and accuracies of
+/// training and test examples, and the loss in training mode.
+fn point_of(step: u64, train: (f64, f64), test: (f64, f64), noisy_loss: f64) -> Point {
+    let ((train_loss, train_accuracy), (test_loss, test_accuracy)) = (train, test);
+    Point { step, train_loss, train_accuracy, test_loss, test_accuracy, noisy_loss }
 }
 
 fn hash(params: &[f32]) -> String {

@@ -1,12 +1,13 @@
 //! One `kobai lab run`: from a request to results on disk.
 
 use crate::claims::Evidence;
+use crate::doctor::{self, Watched};
 use crate::documents;
 use crate::estimate::{self, Speed};
 use crate::experiment::{self, Changes, Experiment, ExperimentError};
 use crate::inputs;
 use crate::results::{Outcome, Results, Row, Run, Text};
-use crate::runner::{self, EVAL_BATCH, EVAL_BATCH_PICTURES, Job, Progress, RunOptions};
+use crate::runner::{self, Doctor, EVAL_BATCH, EVAL_BATCH_PICTURES, Job, Progress, RunOptions};
 use crate::store::{self, Folder, StoreError};
 use crate::surfaces;
 use kobai_data::{DataError, Locations, Sampler, Split, registry};
@@ -15,6 +16,7 @@ use kobai_kernels::Isa;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use thiserror::Error;
 
@@ -47,6 +49,8 @@ pub struct Request {
     pub set: Vec<(String, String)>,
     /// Whether observers record.
     pub observe: bool,
+    /// Whether the doctor watches, and the share of a run's time that it may take.
+    pub doctor: Option<f64>,
     /// Whether records of earlier runs are ignored.
     pub fresh: bool,
     /// Language of the report.
@@ -72,6 +76,7 @@ impl Request {
             as_published: false,
             set: Vec::new(),
             observe: true,
+            doctor: None,
             fresh: false,
             lang: Lang::En,
         }
@@ -89,6 +94,8 @@ pub struct Completed {
     pub reused: usize,
     /// Runs that diverged although their row does not allow it: row, seed, step.
     pub diverged: Vec<(String, u64, u64)>,
+    /// What the doctor saw: row, seed, findings.
+    pub watched: Vec<(String, u64, Box<Watched>)>,
     /// A file that could not be written after the runs.
     pub unwritten: Option<StoreError>,
 }
@@ -391,12 +398,15 @@ impl Session {
     pub fn run(&self, progress: &dyn Progress, stop: &AtomicBool) -> Result<Completed, SessionError> {
         let path = self.folder();
         let folder = Folder::open(&path, self.request.cache.as_deref())?;
+        // First, so that a run that breaks off can be examined.
+        self.describe(&folder)?;
         let jobs = self.jobs();
         let identity = |job: Job| self.identity(job);
         let mut runs: Vec<(usize, Run)> = Vec::new();
         let mut missing = Vec::new();
         for job in &jobs {
-            let known = (!self.request.fresh)
+            // Who asks for the doctor wants the runs to be watched.
+            let known = (!self.request.fresh && self.request.doctor.is_none())
                 .then(|| folder.reuse(&store::run_name(&self.experiment, *job), &identity(*job)));
             match known.flatten() {
                 Some(run) => runs.push((job.row, run)),
@@ -404,8 +414,13 @@ impl Session {
             }
         }
         let reused = runs.len();
-        let options =
-            RunOptions { seeds: self.seeds.clone(), threads: self.threads, observe: self.request.observe };
+        let options = RunOptions {
+            seeds: self.seeds.clone(),
+            threads: self.threads,
+            observe: self.request.observe,
+            doctor: self.request.doctor.map(|cap| self.doctor(cap, &folder)).transpose()?,
+        };
+        let mut watched = Vec::new();
         let complete = missing.is_empty()
             || runner::run_all(
                 &self.experiment,
@@ -418,6 +433,8 @@ impl Session {
                     let job = Job { row: finished.row, seed: finished.run.seed };
                     let name = store::run_name(&self.experiment, job);
                     folder.keep(&name, &identity(job), &self.plans[job.row], &finished)?;
+                    let row = &self.experiment.rows[job.row].id;
+                    watched.extend(finished.watched.map(|w| (row.clone(), job.seed, w)));
                     runs.push((finished.row, finished.run));
                     Ok::<(), StoreError>(())
                 },
@@ -427,8 +444,11 @@ impl Session {
         }
         let results = self.results(&runs);
         let diverged = self.diverged(&results.rows);
-        let unwritten = self.write(&folder, &results).err();
-        Ok(Completed { results, folder: path, reused, diverged, unwritten })
+        watched.sort_by_key(|(row, seed, _): &(String, u64, _)| {
+            (self.experiment.rows.iter().position(|r| r.id == *row), *seed)
+        });
+        let unwritten = self.write(&folder, &results, &watched).err();
+        Ok(Completed { results, folder: path, reused, diverged, watched, unwritten })
     }
 
     fn diverged(&self, rows: &[Row]) -> Vec<(String, u64, u64)> {
@@ -498,14 +518,36 @@ impl Session {
         command
     }
 
-    fn write(&self, folder: &Folder, results: &Results) -> Result<(), StoreError> {
+    /// What the doctor knows of each row before its first step.
+    fn doctor(&self, cap: f64, folder: &Folder) -> Result<Doctor, StoreError> {
+        let rows = self.experiment.rows.iter().zip(&self.plans);
+        let seen = |(row, plan): (_, &Plan)| {
+            Some(doctor::unwatched(row, &Arc::new(plan.clone()), self.split.as_ref()?))
+        };
+        Ok(Doctor { records: rows.filter_map(seen).collect(), cap, logs: Some(folder.logs()?) })
+    }
+
+    /// Writes what is known before the first step.
+    fn describe(&self, folder: &Folder) -> Result<(), StoreError> {
         folder.write("experiment.toml", self.experiment.resolved().as_bytes())?;
         folder.write("environment.json", &documents::pretty(&self.environment()))?;
         let mut plans = String::new();
         for (row, plan) in self.experiment.rows.iter().zip(&self.plans) {
             let _ = writeln!(plans, "[{}]\n{}", row.id, plan.table(Lang::En));
         }
-        folder.write("plan.txt", plans.as_bytes())?;
+        folder.write("plan.txt", plans.as_bytes())
+    }
+
+    fn write(
+        &self,
+        folder: &Folder,
+        results: &Results,
+        watched: &[(String, u64, Box<Watched>)],
+    ) -> Result<(), StoreError> {
+        if !watched.is_empty() {
+            let document = doctor::diagnoses(&results.id, watched);
+            folder.write("diagnosis.json", &documents::pretty(&document))?;
+        }
         folder.write("metrics.csv", documents::metrics(&results.rows).as_bytes())?;
         folder.write("events.jsonl", documents::events(&results.rows).as_bytes())?;
         folder.write("results.json", &documents::pretty(&documents::results(results)))?;

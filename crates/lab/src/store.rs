@@ -10,6 +10,8 @@
 //! | `results.json` | rows and claims, the document of `--json` |
 //! | `runs/<row>-<seed>.json` | the record of one run: what the report draws |
 //! | `checkpoints/<row>-<seed>.safetensors` | the final params and state of one run |
+//! | `watch/<row>-<seed>.jsonl` | with `--doctor`: what the run showed, as it happened |
+//! | `diagnosis.json` | with `--doctor`: what was found, schema `kobai.doctor/1` |
 //! | `report.html` | everything for a person, in one file |
 //!
 //! Beside the run folders, `.cache/<identity>.*` holds the same runs by identity
@@ -114,6 +116,16 @@ impl Folder {
         &self.path
     }
 
+    /// Makes the folder of what runs showed.
+    ///
+    /// # Errors
+    /// If it cannot be made.
+    pub fn logs(&self) -> Result<PathBuf, StoreError> {
+        let path = self.path.join("watch");
+        std::fs::create_dir_all(&path).map_err(|source| StoreError { path: path.clone(), source })?;
+        Ok(path)
+    }
+
     /// Writes a file, all of it or nothing.
     ///
     /// # Errors
@@ -165,8 +177,16 @@ impl Folder {
         if !checkpoint.is_file() {
             return None;
         }
+        let (of, run) = self.run(name)?;
+        (of == identity).then_some(run)
+    }
+
+    /// Identity and record of the run of this name, if it is there.
+    #[must_use]
+    pub fn run(&self, name: &str) -> Option<(String, Run)> {
+        let [_, record] = self.files(name);
         let record: Record = serde_json::from_slice(&std::fs::read(record).ok()?).ok()?;
-        (record.identity == identity).then_some(record.run)
+        Some((record.identity, record.run))
     }
 
     /// The run of this name and identity, from this folder or from the cache;
@@ -243,12 +263,17 @@ fn set_readable(_: &std::fs::File) -> std::io::Result<()> {
 /// The name of a run's files.
 #[must_use]
 pub fn run_name(experiment: &Experiment, job: Job) -> String {
-    let row: String = experiment.rows[job.row]
-        .id
+    name_of(&experiment.rows[job.row].id, job.seed)
+}
+
+/// The name of the files of a row's run with a seed.
+#[must_use]
+pub fn name_of(row: &str, seed: u64) -> String {
+    let row: String = row
         .chars()
         .map(|c| if c.is_alphanumeric() || matches!(c, '_' | '-' | '.') { c } else { '_' })
         .collect();
-    format!("{row}-{}", job.seed)
+    format!("{row}-{seed}")
 }
 
 /// What makes a run what it is: equal identities promise equal bits.

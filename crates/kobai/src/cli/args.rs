@@ -218,6 +218,21 @@ fn lab(lang: Lang) -> Command {
                 .action(ArgAction::SetTrue)
                 .help(t("exit with 5 if a claim does not hold", "成り立たない主張があれば終了コード 5")),
         )
+        .arg(Arg::new("doctor").long("doctor").action(ArgAction::SetTrue).help(t(
+            "watch for diseases while it trains; the numbers stay the same",
+            "学習しながら病気を見張る（数値は変わらない）",
+        )))
+        .arg(
+            Arg::new("doctor-cap")
+                .long("doctor-cap")
+                .value_name("PERCENT")
+                .value_parser(value_parser!(f64))
+                .requires("doctor")
+                .help(t(
+                    "most time that watching may take (3 by default)",
+                    "見張りに使う時間の上限（既定は 3 %）",
+                )),
+        )
         .arg(Arg::new("no-observers").long("no-observers").action(ArgAction::SetTrue).help(t(
             "record no gradients and activations; the numbers stay the same",
             "勾配と活性を記録しない（数値は変わらない）",

@@ -1,14 +1,15 @@
 //! `kobai doctor`.
 
-use super::errors::{CLAIM, Failure, USAGE};
+use super::errors::{CLAIM, DATA, Failure, USAGE};
 use super::{Terminal, print};
 use clap::ArgMatches;
 use kobai_data::Locations;
 use kobai_doctor::{checks, report};
-use kobai_engine::{Explanation, Lang, say};
+use kobai_engine::{Explain, Explanation, Lang, say};
 use kobai_lab::doctor::report::{Style, report as full};
 use kobai_lab::doctor::{
-    Options, Origin, Protocol, Subject, Treatment, cured_file, document, examine_subject, treat,
+    FAULTS, Options, Origin, Protocol, Subject, TORCH_HOOK, Treatment, cured_file, document, examine_subject,
+    fault_named, foreign_run, inject, post_mortem, treat, watch,
 };
 use kobai_lab::results::Text;
 use kobai_lab::store;
@@ -19,8 +20,141 @@ use std::path::{Path, PathBuf};
 pub(super) fn run(matches: &ArgMatches, terminal: &Terminal) -> Result<u8, Failure> {
     match matches.subcommand() {
         Some(("explain", m)) => explain(m, terminal.lang),
-        _ => examine(matches, terminal),
+        Some(("faults", m)) => faults(m, terminal.lang),
+        Some(("torch-hook", _)) => print(TORCH_HOOK),
+        _ => {
+            let target = matches.get_one::<String>("experiment").map_or("", String::as_str);
+            match Path::new(target) {
+                path if path.is_dir() => folder(path, matches, terminal),
+                path if target.ends_with(".jsonl") => foreign(path, matches, terminal),
+                _ => examine(matches, terminal),
+            }
+        }
     }
+}
+
+fn style(terminal: &Terminal) -> Style {
+    Style { lang: terminal.lang, color: terminal.color, width: terminal.width }
+}
+
+/// One document, or several as the rows of one.
+fn print_documents(mut documents: Vec<serde_json::Value>) -> Result<u8, Failure> {
+    let document = match documents.len() {
+        1 => documents.remove(0),
+        _ => serde_json::json!({ "schema": "kobai.doctor/1", "rows": documents }),
+    };
+    print(&format!("{document}\n"))
+}
+
+/// A post-mortem of a run folder.
+fn folder(path: &Path, m: &ArgMatches, terminal: &Terminal) -> Result<u8, Failure> {
+    let lang = terminal.lang;
+    let found = post_mortem(path, &origin(m)).map_err(|e| Failure::session(&e, lang))?;
+    if found.is_empty() {
+        let shown = path.display();
+        return Err(Failure::new(
+            DATA,
+            Explanation::new(say!(lang, "there is no run in {shown}", "{shown} に学習の記録がありません"))
+                .hint(say!(
+                    lang,
+                    "a run folder is what `kobai lab run` leaves, such as runs/vanishing-gradient-digits",
+                    "`kobai lab run` が残すフォルダー（例: runs/vanishing-gradient-digits）を指定してください"
+                )),
+        ));
+    }
+    let sick = found.iter().any(|(_, e, _)| !e.diagnosis.healthy());
+    if m.get_flag("json") {
+        print_documents(found.iter().map(|(s, e, _)| document(Some(s), e, None)).collect())?;
+    } else {
+        for (i, (subject, examination, [same, runs])) in found.iter().enumerate() {
+            let gap = if i == 0 { "" } else { "\n" };
+            let text = full(style(terminal), Some(subject), examination, None);
+            let seed = examination.seed;
+            let line = say!(
+                lang,
+                "seed {seed}; the same first finding in {same} of {runs} runs",
+                "シード {seed}。最初の所見が同じなのは {runs} 回中 {same} 回"
+            );
+            print(&format!("{gap}{text}{line}\n"))?;
+        }
+    }
+    Ok(if sick && m.get_flag("strict") { CLAIM } else { 0 })
+}
+
+/// A training of another framework.
+fn foreign(path: &Path, m: &ArgMatches, terminal: &Terminal) -> Result<u8, Failure> {
+    let lang = terminal.lang;
+    let shown = path.display().to_string();
+    let text = std::fs::read_to_string(path).map_err(|e| {
+        let what = say!(lang, "cannot read {shown}", "{shown} を読めません");
+        Failure::new(DATA, Explanation::new(what).fact(e.to_string()))
+    })?;
+    let (examination, by) = foreign_run(&shown, &text).map_err(|e| Failure::new(DATA, e.explain(lang)))?;
+    if m.get_flag("json") {
+        print_documents(vec![document(None, &examination, None)])?;
+    } else {
+        let line = watch::about(&examination.record, &by, lang);
+        print(&format!("{}{line}\n", full(style(terminal), None, &examination, None)))?;
+    }
+    Ok(if !examination.diagnosis.healthy() && m.get_flag("strict") { CLAIM } else { 0 })
+}
+
+/// Diseases that can be planted.
+fn faults(m: &ArgMatches, lang: Lang) -> Result<u8, Failure> {
+    if m.get_flag("json") {
+        let list: Vec<_> = FAULTS
+            .iter()
+            .map(|f| serde_json::json!({ "id": f.id, "code": f.expect, "what": { "en": f.what[0], "ja": f.what[1] } }))
+            .collect();
+        return print(&format!("{}\n", serde_json::json!({ "schema": "kobai.faults/1", "faults": list })));
+    }
+    let mut text = String::new();
+    for fault in FAULTS {
+        let _ = writeln!(text, "{:<16} {}  {}", fault.id, fault.expect, fault.what(lang));
+    }
+    print(&text)
+}
+
+/// The subjects with a disease planted into each.
+fn injected(m: &ArgMatches, subjects: Vec<Subject>, lang: Lang) -> Result<Vec<Subject>, Failure> {
+    let Some(id) = m.get_one::<String>("inject") else { return Ok(subjects) };
+    let fault = fault_named(id).map_err(|near| {
+        let e = Explanation::new(say!(
+            lang,
+            "there is no fault `{id}`",
+            "植え付けられる病気 `{id}` はありません"
+        ));
+        Failure::new(
+            USAGE,
+            match near {
+                Some(near) => e.hint(say!(lang, "did you mean `{near}`?", "`{near}` のことですか？")),
+                None => {
+                    e.hint(say!(lang, "`kobai doctor faults` lists them", "一覧は `kobai doctor faults`"))
+                }
+            },
+        )
+    })?;
+    let mut sick = Vec::new();
+    for subject in subjects {
+        let unfit = |why: &Text| {
+            let what =
+                say!(lang, "`{id}` does not fit this experiment", "`{id}` はこの実験に植え付けられません");
+            Failure::new(USAGE, Explanation::new(what).fact(why.get(lang)))
+        };
+        let table = inject(&subject, fault).map_err(|why| unfit(&why))?;
+        let mut made = subject.edited(table).map_err(|e| Failure::session(&e, lang))?;
+        made.changed = true;
+        sick.push(made);
+    }
+    if let Some(path) = m.get_one::<PathBuf>("save-injected") {
+        if sick.len() > 1 {
+            return Err(one_row_only("--save-injected", &sick, lang));
+        }
+        let (what, source) = (fault.what(lang), &sick[0].source);
+        let text = format!("# {source}: {what}\n\n{}", sick[0].experiment.resolved());
+        store::write_whole(path, text.as_bytes()).map_err(|e| Failure::store(&e, lang))?;
+    }
+    Ok(sick)
 }
 
 fn origin(m: &ArgMatches) -> Origin {
@@ -41,6 +175,7 @@ fn origin(m: &ArgMatches) -> Origin {
 fn examine(m: &ArgMatches, terminal: &Terminal) -> Result<u8, Failure> {
     let lang = terminal.lang;
     let subjects = Subject::all(&origin(m)).map_err(|e| Failure::session(&e, lang))?;
+    let subjects = injected(m, subjects, lang)?;
     let whole = |key| m.get_one::<u64>(key).copied();
     let options = Options {
         seed: whole("seed").unwrap_or(0),
@@ -50,7 +185,7 @@ fn examine(m: &ArgMatches, terminal: &Terminal) -> Result<u8, Failure> {
         ..Options::default()
     };
     let as_json = m.get_flag("json");
-    let style = Style { lang, color: terminal.color, width: terminal.width };
+    let style = style(terminal);
     let apply = m.get_one::<PathBuf>("apply");
     let protocol = Protocol {
         seeds: whole("proof-seeds").unwrap_or(5),
@@ -58,7 +193,7 @@ fn examine(m: &ArgMatches, terminal: &Terminal) -> Result<u8, Failure> {
         threads: options.threads,
     };
     if apply.is_some() && subjects.len() > 1 {
-        return Err(one_row_only(&subjects, lang));
+        return Err(one_row_only("--apply", &subjects, lang));
     }
     let (mut documents, mut sick) = (Vec::new(), false);
     for (i, subject) in subjects.iter().enumerate() {
@@ -87,21 +222,17 @@ fn examine(m: &ArgMatches, terminal: &Terminal) -> Result<u8, Failure> {
         }
     }
     if as_json {
-        let document = match documents.len() {
-            1 => documents.remove(0),
-            _ => serde_json::json!({ "schema": "kobai.doctor/1", "rows": documents }),
-        };
-        print(&format!("{document}\n"))?;
+        print_documents(documents)?;
     }
     Ok(if sick && m.get_flag("strict") { CLAIM } else { 0 })
 }
 
-fn one_row_only(subjects: &[Subject], lang: Lang) -> Failure {
+fn one_row_only(option: &str, subjects: &[Subject], lang: Lang) -> Failure {
     let rows: Vec<&str> = subjects.iter().map(|s| s.row.as_str()).collect();
     let rows = rows.join(", ");
     Failure::new(
         USAGE,
-        Explanation::new(say!(lang, "--apply needs one row", "--apply には行を 1 つ選んでください"))
+        Explanation::new(say!(lang, "{option} needs one row", "{option} には行を 1 つ選んでください"))
             .fact(say!(lang, "rows: {rows}", "ある行: {rows}"))
             .hint(say!(lang, "choose one with --row", "--row で選べます")),
     )
@@ -132,6 +263,11 @@ fn write_cured(
 /// The page of a disease, or all of them in one line each.
 fn explain(m: &ArgMatches, lang: Lang) -> Result<u8, Failure> {
     let Some(code) = m.get_one::<String>("code") else {
+        if m.get_flag("json") {
+            let list: Vec<_> = checks::all().iter().map(|c| page_document(c.about())).collect();
+            let document = serde_json::json!({ "schema": "kobai.diseases/1", "diseases": list });
+            return print(&format!("{document}\n"));
+        }
         let mut text = String::new();
         for check in checks::all() {
             let about = check.about();
@@ -140,6 +276,7 @@ fn explain(m: &ArgMatches, lang: Lang) -> Result<u8, Failure> {
         return print(&text);
     };
     match checks::named(code) {
+        Some(check) if m.get_flag("json") => print(&format!("{}\n", page_document(check.about()))),
         Some(check) => print(&report::page(check.about(), lang)),
         None => Err(Failure::new(
             USAGE,
@@ -147,4 +284,15 @@ fn explain(m: &ArgMatches, lang: Lang) -> Result<u8, Failure> {
                 .hint(say!(lang, "`kobai doctor explain` lists them all", "一覧は `kobai doctor explain`")),
         )),
     }
+}
+
+/// The page of a disease as a document.
+fn page_document(about: &checks::About) -> serde_json::Value {
+    let both = |t: [&str; 2]| serde_json::json!({ "en": t[0], "ja": t[1] });
+    let page = &about.page;
+    serde_json::json!({
+        "code": about.code, "disease": about.disease, "name": both(about.name),
+        "measures": both(page.measures), "hurts": both(page.hurts), "example": page.example,
+        "cure": both(page.cure), "source": page.source,
+    })
 }

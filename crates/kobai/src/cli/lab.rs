@@ -8,6 +8,7 @@ use kobai_data::Locations;
 use kobai_engine::{Explanation, Lang, say};
 use kobai_kernels::Isa;
 use kobai_lab::course::ALL;
+use kobai_lab::doctor;
 use kobai_lab::documents;
 use kobai_lab::experiment::{Changes, Experiment};
 use kobai_lab::results::{Text, Verdict};
@@ -243,6 +244,9 @@ fn train(m: &ArgMatches, terminal: &Terminal) -> Result<u8, Failure> {
         out: m.get_one::<PathBuf>("out").cloned(),
         cache: (!m.get_flag("no-cache")).then(|| CACHE.into()),
         observe: !m.get_flag("no-observers"),
+        doctor: m
+            .get_flag("doctor")
+            .then(|| m.get_one::<f64>("doctor-cap").map_or(doctor::CAP, |p| (p / 100.0).clamp(0.0, 1.0))),
         fresh: m.get_flag("fresh"),
         ..request(m, isa, lang)
     };
@@ -336,6 +340,9 @@ fn describe(session: &Session, completed: &Completed, terminal: &Terminal) -> St
         }
     }
     let _ = writeln!(text, "{}", kobai_lab::terminal::verdicts(results, lang, width, color));
+    if !completed.watched.is_empty() {
+        let _ = writeln!(text, "{}", doctor::report::watched(&completed.watched, lang));
+    }
     let folder = completed.folder.display();
     let _ =
         writeln!(text, "{}", say!(lang, "report: {folder}/report.html", "レポート: {folder}/report.html"));

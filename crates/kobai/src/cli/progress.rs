@@ -2,8 +2,12 @@
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use kobai_data::download::Event;
+use kobai_doctor::Finding;
 use kobai_engine::{Lang, say};
+use kobai_lab::doctor::report::live_finding;
+use kobai_lab::experiment::RowSpec;
 use kobai_lab::runner::Progress;
+use std::collections::BTreeSet;
 use std::io::{IsTerminal, Write};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -22,6 +26,8 @@ pub(super) struct Steps {
     lines: Option<Mutex<Instant>>,
     lang: Lang,
     runs: usize,
+    /// Rows and codes of findings that were told: one seed speaks for all.
+    told: Mutex<BTreeSet<(String, &'static str)>>,
 }
 
 impl Steps {
@@ -40,7 +46,7 @@ impl Steps {
             bar
         });
         let lines = (show && !terminal).then(|| Mutex::new(Instant::now()));
-        Steps { bar, lines, lang, runs }
+        Steps { bar, lines, lang, runs, told: Mutex::default() }
     }
 
     pub(super) fn finish(&self) {
@@ -69,6 +75,26 @@ impl Progress for Steps {
                 "学習中: {percent} %、{runs}/{all} 回\n"
             );
             let _ = std::io::stderr().lock().write_all(line.as_bytes());
+        }
+    }
+
+    fn found(&self, row: &RowSpec, seed: u64, step: u64, finding: &Finding) {
+        let Ok(mut told) = self.told.lock() else { return };
+        if told.insert((row.id.clone(), finding.code)) {
+            self.say(&live_finding(finding, (&row.id, seed, step), self.lang));
+        }
+    }
+}
+
+impl Steps {
+    /// Writes a line without tearing the bar.
+    fn say(&self, line: &str) {
+        let write = || {
+            let _ = std::io::stderr().lock().write_all(format!("{line}\n").as_bytes());
+        };
+        match &self.bar {
+            Some(bar) => bar.suspend(write),
+            None => write(),
         }
     }
 }

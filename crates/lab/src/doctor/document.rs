@@ -3,7 +3,7 @@
 use super::edit::{self, Change};
 use super::subject::Subject;
 use super::treat::{Attempt, Treatment};
-use super::{Examination, would_tell};
+use super::{Examination, Watched, would_tell};
 use kobai_doctor::checks;
 use kobai_doctor::finding::{Edit, Evidence, Finding, Setting, Words};
 use kobai_engine::Lang;
@@ -108,6 +108,25 @@ fn treated(t: &Treatment) -> Value {
         "healthy_after": t.after.as_ref().map(kobai_doctor::Diagnosis::healthy),
         "attempts": t.attempts.iter().map(proof).collect::<Vec<_>>(),
     })
+}
+
+/// What the doctor saw while an experiment ran: every run, schema `kobai.doctor/1`.
+#[must_use]
+pub fn diagnoses(experiment: &str, watched: &[(String, u64, Box<Watched>)]) -> Value {
+    let runs = watched.iter().map(|(row, seed, w)| {
+        json!({
+            "schema": "kobai.doctor/1",
+            "experiment": experiment,
+            "row": row,
+            "seed": seed,
+            "healthy": w.diagnosis.healthy(),
+            "unexplained": w.diagnosis.unexplained,
+            "findings": w.diagnosis.findings.iter().map(|f| finding(None, f, None)).collect::<Vec<_>>(),
+            "told": w.told.iter().map(|(step, f)| json!({ "step": step, "code": f.code })).collect::<Vec<_>>(),
+            "cost": { "watched_steps": w.record.done, "looks": w.record.looks.len(), "share": w.share },
+        })
+    });
+    json!({ "schema": "kobai.doctor/1", "experiment": experiment, "rows": runs.collect::<Vec<_>>() })
 }
 
 /// An examination, and its treatment if there was one, as a document.

@@ -1,8 +1,8 @@
 //! Figures about the data of a subject.
 
-use super::subject::Subject;
 use super::trial::{sample, shown};
-use kobai_data::dataset::{Dataset, Targets};
+use crate::experiment::RowSpec;
+use kobai_data::dataset::{Dataset, Split, Targets};
 use kobai_doctor::DataFacts;
 use kobai_kernels::Pool;
 use std::collections::HashSet;
@@ -10,12 +10,12 @@ use std::collections::HashSet;
 /// Most examples whose inputs are measured.
 const MOST: usize = 2000;
 
-pub(crate) fn of(subject: &Subject) -> DataFacts {
-    let (train, test) = (&subject.split.train, &subject.split.test);
-    let learned = subject.spec().training.examples.unwrap_or(train.len()).min(train.len());
+pub(crate) fn of(row: &RowSpec, split: &Split) -> DataFacts {
+    let (train, test) = (&split.train, &split.test);
+    let learned = row.training.examples.unwrap_or(train.len()).min(train.len());
     let mut facts = DataFacts { examples: learned, test_examples: test.len(), ..DataFacts::default() };
     // As the network sees them: normalised if the file says so.
-    let loader = subject.spec().feed.loader(train).ok().flatten();
+    let loader = row.feed.loader(train).ok().flatten();
     let chosen = sample(learned, MOST);
     let mut rows = vec![0.0; chosen.len() * train.shape().len()];
     shown(loader.as_ref(), train, &chosen, &Pool::serial(), &mut rows);

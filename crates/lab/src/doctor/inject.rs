@@ -168,7 +168,12 @@ pub const FAULTS: &[Fault] = &[
         ]),
     ),
     fault("penalty", "D026", ["L2 penalty 0.5", "L2 の罰則 0.5"], Set(&[("optimizer.l2", Number(0.5))])),
-    fault("dropout", "D027", ["dropout 0.95 before every layer but the first", "2 層目以降の前にドロップアウト 0.95"], Dropout(0.95)),
+    fault(
+        "dropout",
+        "D027",
+        ["dropout 0.95 before every layer but the first", "2 層目以降の前にドロップアウト 0.95"],
+        Dropout(0.95),
+    ),
     fault(
         "over-fitting",
         "D029",

@@ -12,6 +12,10 @@
 //! | `tests` | active tests that separate look-alikes |
 //! | `edit` | prescriptions as edits of the file, and their diff |
 //! | `arms`, `treat` | the proof of a prescription, and from findings to a cure |
+//! | `live` | the doctor as an observer of an experiment's runs |
+//! | [`watch`] | what a run showed, as a file; PyTorch's too |
+//! | `postmortem` | from a run folder alone |
+//! | `inject` | diseases to plant |
 //! | `cured` | the cured file, with its reasons |
 //! | [`report`] | what a person reads |
 //! | `document` | the JSON of it all, schema `kobai.doctor/1` |
@@ -21,26 +25,35 @@ mod cured;
 mod document;
 mod edit;
 mod facts;
+mod inject;
+mod live;
+mod postmortem;
 pub mod report;
 mod subject;
 mod tests;
 mod treat;
 mod trial;
+pub mod watch;
 
 pub use arms::Measure;
 pub use cured::cured_file;
-pub use document::document;
+pub use document::{diagnoses, document};
 pub use edit::{Change, apply, changes, diff};
+pub use inject::{FAULTS, Fault, fault_named, inject};
+pub(crate) use live::Live;
+pub use live::{CAP, Watched};
+pub use postmortem::{foreign_run, post_mortem};
 pub use subject::{Origin, Subject};
 pub use tests::Made;
 pub use treat::{Arm, Attempt, Proof, Protocol, Treatment, Verdict, treat};
 
-use crate::experiment::Experiment;
+use crate::experiment::{Experiment, RowSpec};
 use crate::results::Text;
 use crate::session::SessionError;
-use kobai_data::Locations;
+use kobai_data::{Locations, Split};
 use kobai_doctor::record::Point;
 use kobai_doctor::{Diagnosis, Record, Recorder, Settings, diagnose};
+use kobai_engine::Plan;
 use kobai_kernels::Pool;
 use std::sync::Arc;
 use std::time::Instant;
@@ -77,6 +90,9 @@ impl Default for Options {
     }
 }
 
+/// The file that writes what a PyTorch training shows.
+pub const TORCH_HOOK: &str = include_str!("../../assets/kobai_watch.py");
+
 /// What an examination cost.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Cost {
@@ -109,6 +125,26 @@ pub struct Examination {
     pub cost: Cost,
 }
 
+impl Examination {
+    /// The examination of a record that exists already: nothing is trained.
+    #[must_use]
+    pub fn of_record(source: &str, row: &str, seed: u64, record: Record) -> Examination {
+        let start = Instant::now();
+        let diagnosis = diagnose(&record);
+        let seconds = start.elapsed().as_secs_f64();
+        let cost = Cost { seconds, ..Cost::default() };
+        Examination {
+            source: source.into(),
+            row: row.into(),
+            seed,
+            diagnosis,
+            record,
+            tests: Vec::new(),
+            cost,
+        }
+    }
+}
+
 /// Examines one row of an experiment, or its only one.
 ///
 /// # Errors
@@ -132,7 +168,7 @@ pub fn examine(experiment: &str, row: Option<&str>, options: &Options) -> Result
 pub fn examine_on(
     experiment: &Experiment,
     row: &str,
-    data: &Arc<kobai_data::Split>,
+    data: &Arc<Split>,
     options: &Options,
 ) -> Result<Examination, SessionError> {
     let isa = kobai_kernels::Isa::best();
@@ -181,10 +217,10 @@ fn allowance(subject: &Subject) -> u64 {
     affordable(subject).max(300)
 }
 
-/// How a subject is trained, as checks see it.
-fn settings(subject: &Subject) -> Settings {
-    let training = &subject.spec().training;
-    let frozen = subject.plan.nodes.iter().filter(|n| {
+/// How a row is trained, as checks see it.
+fn settings(row: &RowSpec, plan: &Plan) -> Settings {
+    let training = &row.training;
+    let frozen = plan.nodes.iter().filter(|n| {
         !n.params.is_empty()
             && n.plan.params.iter().all(|p| training.is_frozen(&format!("{}.{}", n.name, p.name)))
     });
@@ -196,14 +232,14 @@ fn settings(subject: &Subject) -> Settings {
     }
 }
 
-/// What is known of a subject before its first step.
-fn unwatched(subject: &Subject) -> Record {
-    Record::new(Arc::clone(&subject.plan), settings(subject), facts::of(subject))
+/// What is known of a row before its first step.
+pub(crate) fn unwatched(row: &RowSpec, plan: &Arc<Plan>, split: &Split) -> Record {
+    Record::new(Arc::clone(plan), settings(row, plan), facts::of(row, split))
 }
 
 /// Trains under observation.
 fn watch(subject: &Subject, seed: u64, steps: u64, pool: &Arc<Pool>) -> Record {
-    let mut record = unwatched(subject);
+    let mut record = unwatched(subject.spec(), &subject.plan, &subject.split);
     let penalty = subject.spec().training.updates.penalty;
     let mut recorder = Recorder::new(&subject.plan, penalty);
     let mut trial = Trial::new(subject, seed, pool, Variation::NONE);

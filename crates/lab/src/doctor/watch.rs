@@ -140,15 +140,22 @@ struct Data {
     examples: usize,
     test_examples: usize,
     features: usize,
+    #[serde(deserialize_with = "nan")]
     mean: f64,
+    #[serde(deserialize_with = "nan")]
     std: f64,
+    #[serde(deserialize_with = "nan")]
     max_abs: f64,
     constant: usize,
+    #[serde(deserialize_with = "nan")]
     std_ratio: f64,
+    #[serde(deserialize_with = "nan")]
     offset: f64,
     non_finite: usize,
     class_counts: Vec<usize>,
+    #[serde(deserialize_with = "nan")]
     target_mean: f64,
+    #[serde(deserialize_with = "nan")]
     target_variance: f64,
     target_range: [f64; 2],
 }
@@ -219,18 +226,23 @@ fn plain(x: f64) -> Value {
     if x.is_finite() { json!(x) } else { Value::Null }
 }
 
-/// The lines of what a record saw: `loss`, `look`, `point` and `non_finite`.
+/// The lines of what a record saw.
 #[must_use]
 pub fn lines(record: &Record) -> String {
+    lines_from(record, 0, 0) + &ends(record)
+}
+
+/// The lines `loss` and `look` from some on.
+pub(crate) fn lines_from(record: &Record, looks: usize, losses: usize) -> String {
     let mut text = String::new();
     let mut line = |value: Value| {
         text.push_str(&value.to_string());
         text.push('\n');
     };
-    for (step, loss) in record.losses.iter().enumerate() {
+    for (step, loss) in record.losses.iter().enumerate().skip(losses) {
         line(json!({ "event": "loss", "step": step, "loss": plain(*loss) }));
     }
-    for look in &record.looks {
+    for look in &record.looks[looks..] {
         let layers = look.layers.iter().map(|l| {
             json!({
                 "layer": l.layer, "signal": plain(l.signal), "delta_rms": plain(l.delta_rms),
@@ -251,15 +263,23 @@ pub fn lines(record: &Record) -> String {
             "top_class": plain(look.top_class),
         }));
     }
+    text
+}
+
+/// The lines `point` and `non_finite`.
+pub(crate) fn ends(record: &Record) -> String {
+    let mut text = String::new();
     for p in &record.points {
-        line(json!({
+        let line = json!({
             "event": "point", "step": p.step, "train_loss": plain(p.train_loss),
             "train_accuracy": plain(p.train_accuracy), "test_loss": plain(p.test_loss),
             "test_accuracy": plain(p.test_accuracy), "noisy_loss": plain(p.noisy_loss),
-        }));
+        });
+        text += &format!("{line}\n");
     }
     if let Some(bad) = &record.non_finite {
-        line(json!({ "event": "non_finite", "step": bad.step, "layer": bad.layer, "phase": bad.phase }));
+        let line = json!({ "event": "non_finite", "step": bad.step, "layer": bad.layer, "phase": bad.phase });
+        text += &format!("{line}\n");
     }
     text
 }

@@ -65,8 +65,32 @@ pub(super) fn doctor(lang: Lang) -> Command {
                 )),
         )
         .arg(number("proof-seeds", t("seeds of a proof (5 by default)", "証明のシード数（既定は 5）")))
+        .arg(Arg::new("inject").long("inject").value_name("FAULT").help(t(
+            "plant a disease first; `kobai doctor faults` lists them",
+            "先に病気を植え付ける（一覧は `kobai doctor faults`）",
+        )))
+        .arg(
+            Arg::new("save-injected")
+                .long("save-injected")
+                .value_name("FILE")
+                .value_parser(value_parser!(std::path::PathBuf))
+                .requires("inject")
+                .help(t("write the experiment with the disease", "病気を植え付けた実験ファイルを書き出す")),
+        )
         .arg(flag("no-tests", t("only watch: no active tests", "観察だけで、追加の検査をしない")))
         .arg(flag("strict", t("exit with 5 if a disease is found", "病気が見つかれば終了コード 5")))
         .arg(json(lang))
         .subcommand(explain)
+        .subcommand(
+            base("faults", t("diseases that --inject plants", "--inject で植え付けられる病気の一覧"), lang)
+                .arg(json(lang)),
+        )
+        .subcommand(base(
+            "torch-hook",
+            t(
+                "print the file that writes what a PyTorch training shows",
+                "PyTorch の学習の様子を書き出すファイルを出力",
+            ),
+            lang,
+        ))
 }

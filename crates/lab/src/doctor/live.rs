@@ -1,0 +1,222 @@
+//! Watching an experiment's runs while they train.
+//!
+//! The numbers of the training stay what they are: an observer only looks. What
+//! it costs is measured, and looks are left out while the measured share lies
+//! above the cap. So the clock may decide what is looked at, never what is learned.
+
+use super::watch;
+use crate::results::{Outcome, Run};
+use kobai_doctor::record::Point;
+use kobai_doctor::{Diagnosis, Finding, Record, Recorder, Severity, diagnose};
+use kobai_engine::{Event, Observer, Wants};
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+/// Share of the training's time that watching may take, by default.
+pub const CAP: f64 = 0.03;
+/// Belief from which a finding is told while the training still runs.
+const SURE: f64 = 0.6;
+/// Steps before which the measured share says nothing.
+const SETTLED: u64 = 64;
+
+/// What was seen of a run.
+#[derive(Clone, Debug)]
+pub struct Watched {
+    /// What is found in it.
+    pub diagnosis: Diagnosis,
+    /// What it showed.
+    pub record: Record,
+    /// Findings in the order in which they became sure, with the step.
+    pub told: Vec<(u64, Finding)>,
+    /// Share of the training's time that watching took.
+    pub share: f64,
+}
+
+/// Watches one run.
+pub(crate) struct Live {
+    recorder: Recorder,
+    record: Record,
+    cap: f64,
+    begun: Instant,
+    spent: Duration,
+    over: bool,
+    /// Codes that were told, and those of the last diagnosis.
+    known: BTreeSet<&'static str>,
+    last: BTreeSet<&'static str>,
+    told: Vec<(u64, Finding)>,
+    /// Step from which the next diagnosis is made.
+    next: u64,
+    log: Option<File>,
+}
+
+impl Live {
+    /// Watches the run of a record that knows its network, settings and data.
+    pub(crate) fn new(record: Record, cap: f64, log: Option<File>) -> Live {
+        let recorder = Recorder::new(&record.plan, record.settings.updates.penalty).capped(&record.plan, cap);
+        let next = (record.settings.steps / 16).max(1);
+        Live {
+            recorder,
+            record,
+            cap,
+            begun: Instant::now(),
+            spent: Duration::ZERO,
+            over: false,
+            known: BTreeSet::new(),
+            last: BTreeSet::new(),
+            told: Vec::new(),
+            next,
+            log,
+        }
+    }
+
+    /// What the file says before the first step.
+    pub(crate) fn lint(&mut self) -> Vec<Finding> {
+        let start = Instant::now();
+        let found = self.diagnose(|f| f.since_step.is_none() && f.layer.is_none());
+        // Reading the file is no part of watching the training.
+        self.begun += start.elapsed();
+        found
+    }
+
+    /// Takes a point of the learning curve and tells what has become sure.
+    pub(crate) fn point(&mut self, point: Point) -> Vec<Finding> {
+        let start = Instant::now();
+        self.record.points.push(point);
+        let mut found = Vec::new();
+        if point.step >= self.next {
+            self.next = point.step * 2;
+            self.take();
+            found = self.diagnose(|_| false);
+        }
+        self.spent += start.elapsed();
+        found
+    }
+
+    /// Moves what the recorder saw into the record and the log.
+    fn take(&mut self) {
+        let (looks, losses) = (self.record.looks.len(), self.record.losses.len());
+        self.recorder.drain_into(&mut self.record);
+        if let Some(log) = &mut self.log {
+            // A log that cannot be written must not stop a training.
+            let _ = log.write_all(watch::lines_from(&self.record, looks, losses).as_bytes());
+        }
+    }
+
+    /// New findings: those that two diagnoses in a row made, and those that need
+    /// no second look.
+    fn diagnose(&mut self, at_once: impl Fn(&Finding) -> bool) -> Vec<Finding> {
+        let diagnosis = diagnose(&self.record);
+        let sure =
+            |f: &&Finding| f.severity > Severity::Hint && f.explained_by.is_none() && f.probability >= SURE;
+        let now: Vec<&Finding> = diagnosis.findings.iter().filter(sure).collect();
+        let new: Vec<Finding> = now
+            .iter()
+            .filter(|f| !self.known.contains(f.code))
+            .filter(|f| self.last.contains(f.code) || f.code == "D020" || at_once(f))
+            .map(|f| (*f).clone())
+            .collect();
+        self.last = now.iter().map(|f| f.code).collect();
+        self.known.extend(new.iter().map(|f| f.code));
+        self.told.extend(new.iter().map(|f| (self.record.done, f.clone())));
+        new
+    }
+
+    /// The end of the run: the last findings, and all that was seen.
+    pub(crate) fn end(mut self) -> (Vec<Finding>, Watched) {
+        let start = Instant::now();
+        self.take();
+        if let Some(log) = &mut self.log {
+            let _ = log.write_all(watch::ends(&self.record).as_bytes());
+        }
+        let last = self.diagnose(|_| true);
+        let diagnosis = diagnose(&self.record);
+        self.spent += start.elapsed();
+        let share = self.spent.as_secs_f64() / self.begun.elapsed().as_secs_f64().max(1e-9);
+        (last, Watched { diagnosis, record: self.record, told: self.told, share })
+    }
+}
+
+impl Observer<f32> for Live {
+    fn wants(&self, step: u64) -> Wants {
+        if self.over { Wants::NOTHING } else { self.recorder.wants(step) }
+    }
+
+    fn event(&mut self, event: &Event<'_, f32>) {
+        if let Event::StepEnded { step, .. } = event {
+            self.recorder.event(event);
+            if step.is_multiple_of(16) {
+                let elapsed = self.begun.elapsed().as_secs_f64();
+                self.over = *step >= SETTLED && self.spent.as_secs_f64() > self.cap * elapsed;
+            }
+            return;
+        }
+        let start = Instant::now();
+        self.recorder.event(event);
+        self.spent += start.elapsed();
+    }
+}
+
+/// What was seen of a run whose record of the experiment is all that is left:
+/// gradients and activations at few steps, the learning curve.
+pub(super) fn from_run(mut record: Record, run: &Run) -> Record {
+    use kobai_doctor::record::{LayerStats, Look, NonFinite, UnitStats};
+    for flow in &run.flow {
+        let layers = flow.layers.iter().map(|l| LayerStats {
+            layer: l.layer.clone(),
+            // Not recorded; the weight's gradient falls by the same decades where
+            // layers are of one kind.
+            delta_rms: l.gradient_rms,
+            gradient_rms: l.gradient_rms,
+            penalty_rms: record.settings.penalty() * l.weight_rms,
+            weight_rms: l.weight_rms,
+            update_rms: l.update_rms,
+            unit_spread: l.unit_spread,
+            signal: f64::NAN,
+        });
+        let seen = run.activations.iter().find(|a| a.step == flow.step);
+        let units = seen.iter().flat_map(|a| &a.layers).map(|a| UnitStats {
+            layer: a.layer.clone(),
+            examples: record.settings.batch,
+            // Values, not units: of units nothing is known but that all are zero.
+            dead: usize::from(a.zeros >= 1.0),
+            saturated: usize::from(a.saturated > 0.9),
+            units: 1,
+            rms: a.mean.hypot(a.std),
+            max: f64::NAN,
+        });
+        record.looks.push(Look {
+            step: flow.step,
+            layers: layers.collect(),
+            units: units.collect(),
+            output_std: f64::NAN,
+            top_class: f64::NAN,
+        });
+    }
+    record.points = run
+        .curve
+        .iter()
+        .map(|p| Point {
+            step: p.step,
+            train_loss: p.train_loss,
+            train_accuracy: p.train_accuracy,
+            test_loss: p.test_loss,
+            test_accuracy: p.test_accuracy,
+            noisy_loss: p.train_loss,
+        })
+        .collect();
+    record.losses = run.curve.iter().map(|p| p.train_loss).collect();
+    record.done = run.curve.last().map_or(0, |p| p.step);
+    if let Outcome::Diverged { step } = run.outcome {
+        record.done = step + 1;
+        record.non_finite = Some(NonFinite { step, layer: "loss".into(), phase: "loss" });
+        record.points.push(Point {
+            step: step + 1,
+            train_loss: f64::NAN,
+            test_loss: f64::NAN,
+            ..record.points.last().copied().unwrap_or_default()
+        });
+    }
+    record
+}
