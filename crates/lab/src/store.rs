@@ -173,7 +173,7 @@ impl Folder {
 
     /// The run of this name, if it is here whole and has this identity.
     fn own(&self, name: &str, identity: &str) -> Option<Run> {
-        let [checkpoint, record] = self.files(name);
+        let [checkpoint, _] = self.files(name);
         if !checkpoint.is_file() {
             return None;
         }

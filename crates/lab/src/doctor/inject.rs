@@ -177,10 +177,18 @@ pub const FAULTS: &[Fault] = &[
     fault(
         "over-fitting",
         "D029",
-        ["40 training examples", "訓練例を 40 個にする"],
-        Set(&[("training.examples", Whole(40)), ("training.batch", Whole(20))]),
+        [
+            "30 training examples, some with wrong labels, and 3000 steps",
+            "訓練例 30 個（一部は誤ラベル）で 3000 ステップ",
+        ],
+        Set(&[
+            ("training.examples", Whole(30)),
+            ("training.batch", Whole(10)),
+            ("training.steps", Whole(3000)),
+            ("data.prepare.label_noise", Number(0.1)),
+        ]),
     ),
-    fault("narrow", "D030", ["one unit per hidden layer", "隠れ層のユニットを 1 つにする"], Narrow(1)),
+    fault("narrow", "D030", ["two units per hidden layer", "隠れ層のユニットを 2 つにする"], Narrow(2)),
     fault(
         "too-short",
         "D034",
@@ -203,6 +211,10 @@ pub fn fault_named(id: &str) -> Result<&'static Fault, Option<&'static str>> {
 /// # Errors
 /// Why the disease does not fit the file.
 pub fn inject(subject: &Subject, fault: &Fault) -> Result<Table, Text> {
+    if fault.id == "raw-targets" && subject.split.train.classes() > 0 {
+        let (en, ja) = ("its targets are classes, not values", "目標値が値ではなくクラスです");
+        return Err(Text { en: en.into(), ja: ja.into() });
+    }
     let edits: Vec<Edit> = match fault.how {
         Set(keys) => keys
             .iter()

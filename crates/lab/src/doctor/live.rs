@@ -7,7 +7,7 @@
 use super::watch;
 use crate::results::{Outcome, Run};
 use kobai_doctor::record::Point;
-use kobai_doctor::{Diagnosis, Finding, Record, Recorder, Severity, diagnose};
+use kobai_doctor::{Diagnosis, Finding, Record, Recorder, Severity, Stage, checks, diagnose};
 use kobai_engine::{Event, Observer, Wants};
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -18,6 +18,8 @@ use std::time::{Duration, Instant};
 pub const CAP: f64 = 0.03;
 /// Belief from which a finding is told while the training still runs.
 const SURE: f64 = 0.6;
+/// Share of a training before which only what is certain is told (AutoTrainer's rule).
+const EARLY: f64 = 0.3;
 /// Steps before which the measured share says nothing.
 const SETTLED: u64 = 64;
 
@@ -86,7 +88,8 @@ impl Live {
         self.record.points.push(point);
         let mut found = Vec::new();
         if point.step >= self.next {
-            self.next = point.step * 2;
+            // At 1/16, 1/8, and then at every eighth of the run.
+            self.next = point.step + point.step.min(self.record.settings.steps / 8).max(1);
             self.take();
             found = self.diagnose(|_| false);
         }
@@ -108,8 +111,15 @@ impl Live {
     /// no second look.
     fn diagnose(&mut self, at_once: impl Fn(&Finding) -> bool) -> Vec<Finding> {
         let diagnosis = diagnose(&self.record);
-        let sure =
-            |f: &&Finding| f.severity > Severity::Hint && f.explained_by.is_none() && f.probability >= SURE;
+        // A training has not failed before it has had time; what never changes needs none.
+        let (done, steps) = (self.record.done, self.record.settings.steps);
+        let early = (done as f64) < EARLY * steps as f64;
+        let sure = |f: &&Finding| {
+            let symptom = checks::named(f.code).is_some_and(|c| c.about().stage == Stage::Symptom);
+            let certain = f.probability >= 0.95 || f.code == "D020" || done == 0;
+            let ripe = certain || !(early || symptom && done < steps);
+            f.severity > Severity::Hint && f.explained_by.is_none() && f.probability >= SURE && ripe
+        };
         let now: Vec<&Finding> = diagnosis.findings.iter().filter(sure).collect();
         let new: Vec<Finding> = now
             .iter()

@@ -4,8 +4,8 @@ use super::edit::{self, diff};
 use super::subject::Subject;
 use super::treat::{Attempt, Proof, Treatment};
 use super::{Examination, Watched, would_tell};
-use kobai_doctor::checks;
 use kobai_doctor::finding::{Edit, Evidence, Finding, Severity};
+use kobai_doctor::{Stage, checks};
 use kobai_engine::{Lang, say};
 use std::fmt::Write as _;
 use unicode_width::UnicodeWidthStr;
@@ -119,9 +119,15 @@ fn place(f: &Finding, lang: Lang) -> String {
         (None, Some(step)) => {
             say!(lang, "the whole network, since step {step}", "全体、ステップ {step} から")
         }
-        (None, None) => {
-            say!(lang, "in the file, before the first step", "ファイルの中、最初のステップの前から")
-        }
+        (None, None) => match checks::named(f.code).map(|c| c.about().stage) {
+            Some(Stage::Data) => {
+                say!(lang, "the data, before the first step", "データ、最初のステップの前から")
+            }
+            Some(Stage::Wiring | Stage::Initial | Stage::Step) => {
+                say!(lang, "the file, before the first step", "ファイル、最初のステップの前から")
+            }
+            _ => say!(lang, "the whole network, over the whole run", "全体、学習の全期間"),
+        },
     }
 }
 

@@ -78,6 +78,11 @@ impl Subject {
         let (set, as_published) = (origin.set.clone(), origin.as_published);
         let mut changes = Changes { set, as_published, outputs: Some(1), train_len: None };
         let first = Experiment::load(&origin.experiment, &changes)?;
+        if first.rows.is_empty() {
+            // Nothing is trained in it.
+            let (claim, row, known) = (String::new(), String::new(), Vec::new());
+            return Err(SessionError::Row(UnknownRow { claim, row, known }));
+        }
         let data = origin.data.clone().unwrap_or(first.data);
         let examples = first.train_examples;
         let raw = Arc::new(registry::load(&data, &origin.locations)?);
@@ -110,9 +115,9 @@ impl Subject {
         let mut subjects = Vec::new();
         for spec in experiment.rows.iter().filter(wanted) {
             let mut table = experiment.table.clone();
-            for key in ["rows", "claims", "as_published", "title", "summary", "section"] {
-                table.remove(key);
-            }
+            // What one network needs, and nothing of the other rows, claims and texts.
+            let needed = ["schema", "id", "seeds", "data"];
+            table.retain(|key, _| needed.iter().any(|n| *n == key));
             for (key, value) in spec.settings.parse::<Table>().unwrap_or_default() {
                 table.insert(key, value);
             }
@@ -162,6 +167,7 @@ impl Subject {
         changes.train_len = Some(split.train.len());
         let experiment = Experiment::from_toml(&file, &text, &changes)?;
         inputs::check(&experiment.rows[0].feed, &split)?;
+        experiment.rows[0].check_targets(&experiment.id, split.train.classes())?;
         let training = &experiment.rows[0].training;
         let learned = training.examples.unwrap_or(usize::MAX).min(split.train.len());
         Sampler::new(training.sampling, learned, training.batch)?;
