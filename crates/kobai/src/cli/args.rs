@@ -225,11 +225,11 @@ fn lab(lang: Lang) -> Command {
         .arg(
             Arg::new("doctor-cap")
                 .long("doctor-cap")
-                .value_name("PERCENT")
+                .value_name("P")
                 .value_parser(value_parser!(f64))
                 .requires("doctor")
                 .help(t(
-                    "most time that watching may take (3 by default)",
+                    "most time that watching may take, in percent (3 by default)",
                     "見張りに使う時間の上限（既定は 3 %）",
                 )),
         )

@@ -8,8 +8,8 @@ use kobai_doctor::{checks, report};
 use kobai_engine::{Explain, Explanation, Lang, say};
 use kobai_lab::doctor::report::{Style, report as full};
 use kobai_lab::doctor::{
-    FAULTS, Options, Origin, Protocol, Subject, TORCH_HOOK, Treatment, cured_file, document, examine_subject,
-    fault_named, foreign_run, inject, post_mortem, treat, watch,
+    CAP, FAULTS, Options, Origin, Protocol, Subject, TORCH_HOOK, Treatment, cured_file, document,
+    examine_subject, fault_named, foreign_run, inject, overhead, post_mortem, treat, watch,
 };
 use kobai_lab::results::Text;
 use kobai_lab::store;
@@ -185,12 +185,16 @@ fn examine(m: &ArgMatches, terminal: &Terminal) -> Result<u8, Failure> {
         ..Options::default()
     };
     let as_json = m.get_flag("json");
+    if m.get_flag("overhead") {
+        return measured(&subjects, &options, as_json, lang);
+    }
     let style = style(terminal);
     let apply = m.get_one::<PathBuf>("apply");
     let protocol = Protocol {
         seeds: whole("proof-seeds").unwrap_or(5),
         first_seed: options.seed,
-        threads: options.threads,
+        // Arms are independent: side by side they give the same bits.
+        threads: whole("threads").map_or_else(cores, |n| n as usize),
     };
     if apply.is_some() && subjects.len() > 1 {
         return Err(one_row_only("--apply", &subjects, lang));
@@ -225,6 +229,36 @@ fn examine(m: &ArgMatches, terminal: &Terminal) -> Result<u8, Failure> {
         print_documents(documents)?;
     }
     Ok(if sick && m.get_flag("strict") { CLAIM } else { 0 })
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+/// What watching costs each subject.
+fn measured(subjects: &[Subject], options: &Options, as_json: bool, lang: Lang) -> Result<u8, Failure> {
+    /// Pairs of runs.
+    const PAIRS: usize = 11;
+    let mut documents = Vec::new();
+    for subject in subjects {
+        let steps = options.steps.unwrap_or(subject.spec().training.steps);
+        let made = overhead(subject, steps, PAIRS, options.threads, CAP);
+        let (row, percent, looks) = (&subject.row, made.median() * 100.0, made.looks);
+        if as_json {
+            documents.push(serde_json::json!({
+                "schema": "kobai.overhead/1", "row": row, "steps": steps, "looks": looks,
+                "median": made.median(), "pairs": made.pairs,
+            }));
+        } else {
+            let line = say!(
+                lang,
+                "{row}: watching takes {percent:+.2} % (median of {PAIRS} pairs of {steps} steps, {looks} looked at)",
+                "{row}: 見張りの費用 {percent:+.2} %（{steps} ステップの対 {PAIRS} 組の中央値、{looks} ステップを観察）"
+            );
+            print(&format!("{line}\n"))?;
+        }
+    }
+    if as_json { print_documents(documents) } else { Ok(0) }
 }
 
 fn one_row_only(option: &str, subjects: &[Subject], lang: Lang) -> Failure {

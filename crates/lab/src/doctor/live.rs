@@ -4,14 +4,18 @@
 //! it costs is measured, and looks are left out while the measured share lies
 //! above the cap. So the clock may decide what is looked at, never what is learned.
 
-use super::watch;
+use super::subject::Subject;
+use super::trial::{Trial, Variation};
+use super::{unwatched, watch};
 use crate::results::{Outcome, Run};
 use kobai_doctor::record::Point;
 use kobai_doctor::{Diagnosis, Finding, Record, Recorder, Severity, Stage, checks, diagnose};
-use kobai_engine::{Event, Observer, Wants};
+use kobai_engine::{Event, Observer, Unobserved, Wants};
+use kobai_kernels::Pool;
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Write;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Share of the training's time that watching may take, by default.
@@ -20,6 +24,8 @@ pub const CAP: f64 = 0.03;
 const SURE: f64 = 0.6;
 /// Share of a training before which only what is certain is told (AutoTrainer's rule).
 const EARLY: f64 = 0.3;
+/// Between two writes of the log: what a crash may cost.
+const PAUSE: Duration = Duration::from_secs(2);
 /// Steps before which the measured share says nothing.
 const SETTLED: u64 = 64;
 
@@ -51,12 +57,16 @@ pub(crate) struct Live {
     /// Step from which the next diagnosis is made.
     next: u64,
     log: Option<File>,
+    /// Looks and losses in the log, and when they were written.
+    logged: ((usize, usize), Instant),
 }
 
 impl Live {
     /// Watches the run of a record that knows its network, settings and data.
     pub(crate) fn new(record: Record, cap: f64, log: Option<File>) -> Live {
-        let recorder = Recorder::new(&record.plan, record.settings.updates.penalty).capped(&record.plan, cap);
+        // Half for looks, half for what is made of them.
+        let recorder =
+            Recorder::new(&record.plan, record.settings.updates.penalty).capped(&record.plan, 0.5 * cap);
         let next = (record.settings.steps / 16).max(1);
         Live {
             recorder,
@@ -70,13 +80,14 @@ impl Live {
             told: Vec::new(),
             next,
             log,
+            logged: ((0, 0), Instant::now()),
         }
     }
 
     /// What the file says before the first step.
     pub(crate) fn lint(&mut self) -> Vec<Finding> {
         let start = Instant::now();
-        let found = self.diagnose(|f| f.since_step.is_none() && f.layer.is_none());
+        let found = self.diagnose(|f| f.since_step.is_none() && f.layer.is_none()).0;
         // Reading the file is no part of watching the training.
         self.begun += start.elapsed();
         found
@@ -87,29 +98,33 @@ impl Live {
         let start = Instant::now();
         self.record.points.push(point);
         let mut found = Vec::new();
-        if point.step >= self.next {
+        let broken = !point.train_loss.is_finite();
+        if broken || (point.step >= self.next && !self.over) {
             // At 1/16, 1/8, and then at every eighth of the run.
             self.next = point.step + point.step.min(self.record.settings.steps / 8).max(1);
-            self.take();
-            found = self.diagnose(|_| false);
+            self.recorder.drain_into(&mut self.record);
+            if self.logged.1.elapsed() >= PAUSE {
+                self.write();
+            }
+            found = self.diagnose(|_| false).0;
         }
         self.spent += start.elapsed();
         found
     }
 
-    /// Moves what the recorder saw into the record and the log.
-    fn take(&mut self) {
-        let (looks, losses) = (self.record.looks.len(), self.record.losses.len());
-        self.recorder.drain_into(&mut self.record);
+    /// Writes what is not in the log yet.
+    fn write(&mut self) {
+        let (looks, losses) = self.logged.0;
         if let Some(log) = &mut self.log {
             // A log that cannot be written must not stop a training.
             let _ = log.write_all(watch::lines_from(&self.record, looks, losses).as_bytes());
         }
+        self.logged = ((self.record.looks.len(), self.record.losses.len()), Instant::now());
     }
 
     /// New findings: those that two diagnoses in a row made, and those that need
     /// no second look.
-    fn diagnose(&mut self, at_once: impl Fn(&Finding) -> bool) -> Vec<Finding> {
+    fn diagnose(&mut self, at_once: impl Fn(&Finding) -> bool) -> (Vec<Finding>, Diagnosis) {
         let diagnosis = diagnose(&self.record);
         // A training has not failed before it has had time; what never changes needs none.
         let (done, steps) = (self.record.done, self.record.settings.steps);
@@ -130,18 +145,18 @@ impl Live {
         self.last = now.iter().map(|f| f.code).collect();
         self.known.extend(new.iter().map(|f| f.code));
         self.told.extend(new.iter().map(|f| (self.record.done, f.clone())));
-        new
+        (new, diagnosis)
     }
 
     /// The end of the run: the last findings, and all that was seen.
     pub(crate) fn end(mut self) -> (Vec<Finding>, Watched) {
         let start = Instant::now();
-        self.take();
+        self.recorder.drain_into(&mut self.record);
+        self.write();
         if let Some(log) = &mut self.log {
             let _ = log.write_all(watch::ends(&self.record).as_bytes());
         }
-        let last = self.diagnose(|_| true);
-        let diagnosis = diagnose(&self.record);
+        let (last, diagnosis) = self.diagnose(|_| true);
         self.spent += start.elapsed();
         let share = self.spent.as_secs_f64() / self.begun.elapsed().as_secs_f64().max(1e-9);
         (last, Watched { diagnosis, record: self.record, told: self.told, share })
@@ -229,4 +244,70 @@ pub(super) fn from_run(mut record: Record, run: &Run) -> Record {
         });
     }
     record
+}
+
+/// What watching costs, measured in pairs.
+#[derive(Clone, Debug)]
+pub struct Overhead {
+    /// Steps of each run.
+    pub steps: u64,
+    /// Seconds without and with the doctor, pair by pair.
+    pub pairs: Vec<[f64; 2]>,
+    /// Steps that were looked at in a watched run.
+    pub looks: usize,
+}
+
+impl Overhead {
+    /// Median over pairs of the extra time, relative to the time without.
+    #[must_use]
+    pub fn median(&self) -> f64 {
+        let mut all: Vec<f64> = self.pairs.iter().map(|[plain, watched]| watched / plain - 1.0).collect();
+        all.sort_by(f64::total_cmp);
+        let n = all.len();
+        if n == 0 { f64::NAN } else { 0.5 * (all[(n - 1) / 2] + all[n / 2]) }
+    }
+}
+
+/// Trains a subject with and without the doctor, in turn: `pairs` pairs of runs
+/// of so many steps, from the same start. Evaluations are left out: they are the
+/// same in both.
+#[must_use]
+pub fn overhead(subject: &Subject, steps: u64, pairs: usize, threads: usize, cap: f64) -> Overhead {
+    let pool = Arc::new(Pool::new(threads.max(1)));
+    let mut record = unwatched(subject.spec(), &subject.plan, &subject.split);
+    record.settings.steps = steps;
+    let mut made = Overhead { steps, pairs: Vec::new(), looks: 0 };
+    for pair in 0..pairs {
+        let mut times = [0.0; 2];
+        // Who is first changes: a clock that drifts must not favour one of them.
+        for watched in [pair % 2 == 1, pair % 2 == 0] {
+            let mut trial = Trial::new(subject, 0, &pool, Variation::NONE);
+            let log = tempfile::tempfile().ok();
+            let mut live = watched.then(|| Live::new(record.clone(), cap, log));
+            let begun = Instant::now();
+            for step in 0..steps {
+                let score = match &mut live {
+                    Some(live) => trial.step(live),
+                    None => trial.step(&mut Unobserved),
+                };
+                if let Some(live) = live.as_mut().filter(|_| (step + 1) % (steps / 20).max(1) == 0) {
+                    let (loss, accuracy) = (score.loss(), score.accuracy());
+                    live.point(Point {
+                        step: step + 1,
+                        train_loss: loss,
+                        train_accuracy: accuracy,
+                        test_loss: loss,
+                        test_accuracy: accuracy,
+                        noisy_loss: loss,
+                    });
+                }
+            }
+            if let Some(live) = live {
+                made.looks = live.end().1.record.looks.len();
+            }
+            times[usize::from(watched)] = begun.elapsed().as_secs_f64();
+        }
+        made.pairs.push(times);
+    }
+    made
 }

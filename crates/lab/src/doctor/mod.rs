@@ -41,7 +41,7 @@ pub use document::{diagnoses, document};
 pub use edit::{Change, apply, changes, diff};
 pub use inject::{FAULTS, Fault, fault_named, inject};
 pub(crate) use live::Live;
-pub use live::{CAP, Watched};
+pub use live::{CAP, Overhead, Watched, overhead};
 pub use postmortem::{foreign_run, post_mortem};
 pub use subject::{Origin, Subject};
 pub use tests::Made;

@@ -77,6 +77,10 @@ pub(super) fn doctor(lang: Lang) -> Command {
                 .requires("inject")
                 .help(t("write the experiment with the disease", "病気を植え付けた実験ファイルを書き出す")),
         )
+        .arg(flag(
+            "overhead",
+            t("measure what watching costs, in pairs of runs", "見張りの費用を、対にした学習で測る"),
+        ))
         .arg(flag("no-tests", t("only watch: no active tests", "観察だけで、追加の検査をしない")))
         .arg(flag("strict", t("exit with 5 if a disease is found", "病気が見つかれば終了コード 5")))
         .arg(json(lang))
