@@ -6,7 +6,7 @@ use std::cell::RefCell;
 pub(super) const LINE: usize = 16;
 
 /// Elements of a thread's buffer.
-pub(super) const BUFFER: usize = 3 << 18;
+pub(super) const BUFFER: usize = 5 << 18;
 
 thread_local! {
     static MEMORY: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };

@@ -136,7 +136,7 @@ impl Pass {
             // point, with rows of whole vectors.
             unsafe {
                 let image = source.as_ptr();
-                (loops.windows)(&Spread { grid, tile, count, image, first: 0, place, to });
+                (loops.windows)(&Spread { grid, tile, count, channels: 0..self.k, image, place, to });
             }
             for strip in strips {
                 let step = spaced(self.block_len() * strip.width);

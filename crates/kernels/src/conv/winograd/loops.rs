@@ -7,6 +7,7 @@ use super::points::{self, Axis};
 use crate::Isa;
 use crate::lanes::{Lanes, Portable};
 use crate::simd;
+use std::ops::Range;
 
 /// How the windows of tiles lie on images. Tile (a, b) of an image begins at
 /// pixel (a · M + offset\[0\], b · M + offset\[1\]), which may be outside.
@@ -77,9 +78,9 @@ pub(super) struct Spread<'a> {
     /// First tile and number of tiles.
     pub(super) tile: usize,
     pub(super) count: usize,
+    /// Which of the channels; the first lies at place 0.
+    pub(super) channels: Range<usize>,
     pub(super) image: *const f32,
-    /// Index of the first tile within its block.
-    pub(super) first: usize,
     pub(super) place: Place,
     pub(super) to: *mut f32,
 }
@@ -164,13 +165,13 @@ unsafe fn both<V: Lanes, F: Axis<I, O>, const I: usize, const O: usize>(
 /// all tiles and points writable.
 #[inline(always)]
 unsafe fn spread<V: Lanes, F: Axis<I, T>, const I: usize, const T: usize>(a: &Spread<'_>) {
-    let channels = a.grid.channels;
-    let (row, pixel) = (a.grid.extent[1] * channels, channels);
+    let (channels, pixel) = (a.channels.len(), a.grid.channels);
+    let row = a.grid.extent[1] * pixel;
     for p in 0..a.count {
         let window = a.grid.window(a.tile + p, I);
         let whole = window.rows == [0, I] && window.cols == [0, I];
         for c in (0..channels).step_by(V::LANES) {
-            let base = a.image.wrapping_offset(window.at).wrapping_add(c);
+            let base = a.image.wrapping_offset(window.at).wrapping_add(a.channels.start + c);
             let at = |i: usize, j: usize| base.wrapping_add(i * row + j * pixel);
             // SAFETY: the caller has the instruction set.
             let zero = unsafe { V::splat(0.0) };
@@ -194,7 +195,7 @@ unsafe fn spread<V: Lanes, F: Axis<I, T>, const I: usize, const T: usize>(a: &Sp
                     }
                 }
             };
-            let to = a.to.wrapping_add(a.place.at(a.first + p, c));
+            let to = a.to.wrapping_add(a.place.at(p, c));
             for (i, values) in values.into_iter().enumerate() {
                 for (j, value) in values.into_iter().enumerate() {
                     // SAFETY: the caller has room for every point of this tile, whole vectors.

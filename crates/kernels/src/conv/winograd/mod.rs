@@ -25,8 +25,10 @@
 //! Transforms are applied down the columns, then along the rows, in the
 //! operations of `points.rs`. A product of a point is one chain of fused
 //! multiply-adds with the channel (tile) ascending; tiles are counted by image,
-//! row, column. A bias is added last. Blocks of tiles and threads do not change
-//! that, and AVX2 and AVX-512 give the same bits.
+//! row, column. For the gradient of the weight they are cut into chunks, whose
+//! number depends on the shape alone; the chunks' gradients are added in order. A
+//! bias is added last. Blocks of tiles and threads do not change that, and AVX2
+//! and AVX-512 give the same bits.
 //!
 //! # Error
 //!
@@ -95,5 +97,5 @@ const fn points(m: usize) -> usize {
 
 /// Scratch elements of any pass.
 pub(super) fn scratch_len(conv: &Conv, m: usize) -> usize {
-    image::scratch_len(conv, m).max(weight::scratch_len(conv, m)) + LINE
+    image::scratch_len(conv, m).max(weight::scratch_len(conv)) + LINE
 }

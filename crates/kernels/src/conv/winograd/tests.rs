@@ -175,6 +175,15 @@ fn cases() -> Vec<Conv> {
     shapes.filter(|c| c.out_height() > 0 && c.out_width() > 0).collect()
 }
 
+/// Several chunks of tiles; several parts of the channels on either side.
+fn cut_cases() -> Vec<Conv> {
+    let shapes = [([31, 33], [3, 4]), ([4, 4], [130, 3]), ([4, 4], [2, 260])];
+    shapes
+        .into_iter()
+        .map(|(size, [ins, outs])| conv(size, [ins, outs, 1], [3, 3], [1, 1], [1, 1], [1, 1]))
+        .collect()
+}
+
 /// Roundings on one axis on the way to a value, the constants' included: Bᵀ, G,
 /// Aᵀ, A, Gᵀ. Counted in `points.rs`.
 const ROUNDINGS: [usize; 5] = [3, 5, 4, 3, 6];
@@ -206,7 +215,7 @@ fn within(what: &str, got: &[f32], want: &[f64], bound: &[f64]) {
 
 #[test]
 fn passes_stay_within_the_derived_bound() {
-    for c in cases() {
+    for c in cases().into_iter().chain(cut_cases()) {
         for (m, n) in [(2, 1), (4, 2), (2, 3), (4, 3)] {
             let o = operands(&c, n);
             let wide = o.clone().map(|v| widened(&v));
