@@ -43,6 +43,7 @@ fn welcome_and_help() {
     insta::assert_snapshot!("help", both(&["--help"]));
     insta::assert_snapshot!("help_lab_run", both(&["lab", "run", "--help"]));
     insta::assert_snapshot!("help_data_get", both(&["data", "get", "--help"]));
+    insta::assert_snapshot!("help_sweep", both(&["sweep", "--help"]));
     insta::assert_snapshot!("help_bench", both(&["bench", "--help"]));
 }
 
@@ -160,6 +161,80 @@ fn the_main_job_for_people() {
         }
         assert!(!text.contains('\u{1b}'), "colour without being asked");
     }
+}
+
+#[test]
+fn quiz() {
+    let asked = both(&["lab", "quiz"]);
+    assert_eq!(asked.matches("[10/10]").count(), 2, "{asked}");
+    assert!(asked.contains("--answers"));
+    let told = kobai(&["lab", "quiz", "--answers", "--lang", "ja"]);
+    assert_eq!(code(&told), 0);
+    let told = String::from_utf8(told.stdout).unwrap();
+    assert!(told.contains("答え: 0.25") && told.contains("答え: 7"), "{told}");
+    let output = kobai(&["lab", "quiz", "--json"]);
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(document["schema"], "kobai.quiz/1");
+    for question in document["questions"].as_array().unwrap() {
+        let right = question["right"].as_array().unwrap().len();
+        assert_eq!(right, usize::from(question["number"].is_null()), "{question}");
+    }
+}
+
+#[test]
+fn the_whole_course() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = ["lab", "run", "all", "--seeds", "1", "--steps", "2", "--set", "training.evaluate_every=2"];
+    let output = kobai_in(folder.path(), &run);
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(code(&output), 0, "{err}");
+    assert!(err.contains("about"), "the time is told before: {err}");
+    for word in ["C1.01", "C3.10", "C5.07", "report: runs/course-digits/report.html"] {
+        assert!(out.contains(word), "{word} is missing in:\n{out}");
+    }
+    let page = std::fs::read_to_string(folder.path().join("runs/course-digits/report.html")).unwrap();
+    let experiments = page.matches("<article ").count();
+    // Again, in the other language: at once, from what is there.
+    let again = [&run[..], &["--json", "--no-progress", "--lang", "ja"]].concat();
+    let output = kobai_in(folder.path(), &again);
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one JSON document");
+    assert_eq!(document["schema"], "kobai.course/1");
+    assert_eq!(document["experiments"].as_array().unwrap().len(), experiments);
+    assert_eq!(document["statements"].as_array().unwrap().len(), 47);
+    let page = std::fs::read_to_string(folder.path().join("runs/course-digits/report.html")).unwrap();
+    assert!(page.contains("<html lang=\"ja\">"));
+}
+
+const SWEEP: &str = r#"schema = "kobai.sweep/1"
+id = "rates"
+experiment = "./mine.toml"
+seeds = 2
+steps = 40
+[grid]
+"optimizer.lr" = { from = 0.001, to = 1, count = 3, scale = "log" }
+"#;
+
+#[test]
+fn sweeps() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("mine.toml"), MINE).unwrap();
+    std::fs::write(folder.path().join("sweep.toml"), SWEEP).unwrap();
+    let output = kobai_in(folder.path(), &["sweep", "sweep.toml", "--no-progress"]);
+    assert_eq!(code(&output), 0, "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        text.contains("0 of 6 runs were there already") && text.contains("the best again: kobai lab run")
+    );
+    let output = kobai_in(folder.path(), &["sweep", "sweep.toml", "--json"]);
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one JSON document");
+    assert_eq!((&document["reused"], &document["runs"]), (&6.into(), &6.into()));
+    assert_eq!(document["points"].as_array().unwrap().len(), 3);
+    assert!(folder.path().join("runs/sweep-rates/report.html").is_file());
+    std::fs::write(folder.path().join("sweep.toml"), SWEEP.replace("steps", "measure = \"tset\"\nsteps"))
+        .unwrap();
+    let output = kobai_in(folder.path(), &["sweep", "sweep.toml"]);
+    assert_eq!(code(&output), 2);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("`measure` cannot be \"tset\""));
 }
 
 /// A file that the binary is given, in a folder of its own.

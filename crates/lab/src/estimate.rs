@@ -5,7 +5,7 @@
 //! for one example is scaled by the plan: steps, batches, evaluations,
 //! observed steps, runs, threads.
 
-use crate::experiment::{TrainAccuracy, Training};
+use crate::experiment::{RowSpec, TrainAccuracy, Training};
 use crate::watch::Recorder;
 use kobai_data::dataset::{Split, Targets as DataTargets};
 use kobai_engine::optim::Updater;
@@ -15,9 +15,29 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Multiply-adds that one timed step may have at most, forward and backward.
-const MACS: u64 = 100_000_000;
-/// Time that a network is given.
-const TIME: Duration = Duration::from_millis(6);
+const MACS: u64 = 50_000_000;
+/// Time that each of its calls is given.
+const TIME: Duration = Duration::from_millis(3);
+
+/// What has been timed so far: networks that several experiments have are timed once.
+#[derive(Clone, Debug, Default)]
+pub struct Timings(Vec<(String, Speed)>);
+
+impl Timings {
+    pub(crate) fn of(&mut self, row: &RowSpec, plan: &Plan, split: &Split) -> Speed {
+        let training = &row.training;
+        let rule = training.updates.optimizer.name();
+        let key = format!("{:?} {:?} {rule} {}", row.model, plan.input_shape(), training.batch);
+        match self.0.iter().find(|(k, _)| *k == key) {
+            Some((_, speed)) => *speed,
+            None => {
+                let speed = speed(plan, split, training);
+                self.0.push((key, speed));
+                speed
+            }
+        }
+    }
+}
 
 /// Seconds per unit of work of one network.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -31,7 +51,7 @@ pub(crate) struct Speed {
 }
 
 /// Times a network.
-pub(crate) fn speed(plan: &Plan, split: &Split, training: &Training) -> Speed {
+fn speed(plan: &Plan, split: &Split, training: &Training) -> Speed {
     let plan = Arc::new(plan.clone());
     let mut exec = Executor::<f32>::new(Arc::clone(&plan), 0, Arc::new(Pool::new(1)));
     let mut updater = Updater::new(&plan, training.updates);

@@ -9,7 +9,10 @@
 //! | [`session`] | one `kobai lab run`, from request to results |
 //! | [`mod@doctor`] | why a network does not learn, and what cures it |
 //! | [`surfaces`] | optimisers on surfaces of two params |
+//! | [`estimate`] | how long that will take |
 //! | [`mod@course`] | all experiments and one report |
+//! | [`mod@sweep`] | one experiment at many settings |
+//! | [`quiz`] | the course's check questions, computed |
 //! | [`store`], [`documents`] | run folders and their files |
 //! | [`explain`] | one operation, with its own numbers |
 //! | [`predict`], [`weights`] | trained networks: what they say, and their files |
@@ -22,13 +25,14 @@ pub mod claims;
 pub mod course;
 pub mod doctor;
 pub mod documents;
-mod estimate;
+pub mod estimate;
 pub mod experiment;
 pub mod explain;
 mod inputs;
 mod measures;
 mod neighbours;
 pub mod predict;
+pub mod quiz;
 pub mod report;
 pub mod results;
 pub mod runner;
@@ -37,6 +41,7 @@ pub mod stats;
 pub mod store;
 mod subnets;
 pub mod surfaces;
+pub mod sweep;
 pub mod terminal;
 mod watch;
 pub mod weights;

@@ -232,10 +232,11 @@ impl Condition {
     /// The condition in words, such as `below 0.01`.
     #[must_use]
     pub fn words(self, lang: Lang) -> String {
+        let shown = |x| crate::chart::number::compact(x, 6);
         match self {
-            Condition::Below(x) => say!(lang, "below {x}", "{x} 未満"),
-            Condition::Above(x) => say!(lang, "above {x}", "{x} 超"),
-            Condition::Equals(x) => say!(lang, "equal to {x}", "{x} に等しい"),
+            Condition::Below(x) => say!(lang, "below {}", "{} 未満", shown(x)),
+            Condition::Above(x) => say!(lang, "above {}", "{} 超", shown(x)),
+            Condition::Equals(x) => say!(lang, "equal to {}", "{} に等しい", shown(x)),
         }
     }
 }

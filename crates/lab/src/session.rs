@@ -3,7 +3,7 @@
 use crate::claims::Evidence;
 use crate::doctor::{self, Watched};
 use crate::documents;
-use crate::estimate::{self, Speed};
+use crate::estimate::{self, Timings};
 use crate::experiment::{self, Changes, Experiment, ExperimentError};
 use crate::inputs;
 use crate::results::{Outcome, Results, Row, Run, Text};
@@ -25,6 +25,8 @@ use thiserror::Error;
 pub struct Request {
     /// Name of an experiment, or path of a file.
     pub experiment: String,
+    /// The rows that run; all if empty. Claims about others are left out.
+    pub rows: Vec<String>,
     /// Data set or folder instead of the experiment's.
     pub data: Option<String>,
     /// Where data are found.
@@ -64,6 +66,7 @@ impl Request {
     pub fn new(experiment: impl Into<String>) -> Self {
         Request {
             experiment: experiment.into(),
+            rows: Vec::new(),
             data: None,
             locations: Locations::none(),
             seeds: None,
@@ -252,7 +255,8 @@ impl Session {
         };
         changes.outputs = Some(outputs);
         changes.train_len = Some(first.train_examples.unwrap_or(usize::MAX).min(split.train.len()));
-        let experiment = Experiment::load(&request.experiment, &changes)?;
+        let mut experiment = Experiment::load(&request.experiment, &changes)?;
+        pick_rows(&mut experiment, &request.rows)?;
         let split = prepared(&experiment, split)?;
         for row in &experiment.rows {
             row.check_targets(&experiment.id, split.train.classes())?;
@@ -345,6 +349,36 @@ impl Session {
         })
     }
 
+    /// The data set's name.
+    #[must_use]
+    pub fn data(&self) -> &str {
+        &self.data
+    }
+
+    /// Seeds of each row.
+    #[must_use]
+    pub fn seeds(&self) -> usize {
+        self.seeds.len()
+    }
+
+    /// Trains every row and keeps nothing on disk.
+    #[must_use]
+    pub fn train(&self) -> Vec<Row> {
+        let Some(split) = &self.split else { return Vec::new() };
+        let options =
+            RunOptions { seeds: self.seeds.clone(), threads: self.threads, observe: self.request.observe };
+        let mut runs = Vec::new();
+        let stop = AtomicBool::new(false);
+        let told = (&runner::Silent as &dyn Progress, &stop);
+        let done = runner::run_all(&self.experiment, &self.plans, split, &self.jobs(), &options, told, |f| {
+            runs.push((f.row, f.run));
+            Ok::<(), std::convert::Infallible>(())
+        });
+        match done {
+            Ok(_) => runner::rows(&self.experiment, &runs, &self.seeds, false),
+        }
+    }
+
     fn jobs(&self) -> Vec<Job> {
         (0..self.experiment.rows.len())
             .flat_map(|row| self.seeds.iter().map(move |seed| Job { row, seed: *seed }))
@@ -359,7 +393,7 @@ impl Session {
     /// How long [`Session::run`] will take on this machine: each different
     /// network of the missing runs is timed for a few milliseconds.
     #[must_use]
-    pub fn estimate(&self) -> Estimate {
+    pub fn estimate(&self, timings: &mut Timings) -> Estimate {
         let folder = Folder::at(&self.folder(), self.request.cache.as_deref());
         let jobs = self.jobs();
         let known = |job: &Job| {
@@ -368,18 +402,9 @@ impl Session {
         let missing: Vec<Job> = jobs.iter().copied().filter(|job| !known(job)).collect();
         let mut seconds = 0.0;
         if let Some(split) = &self.split {
-            let mut timed: Vec<(String, Speed)> = Vec::new();
             for job in &missing {
                 let row = &self.experiment.rows[job.row];
-                let key = format!("{:?} {:?} {}", row.model, row.training.updates, row.training.batch);
-                let speed = match timed.iter().find(|(k, _)| *k == key) {
-                    Some((_, speed)) => *speed,
-                    None => {
-                        let speed = estimate::speed(&self.plans[job.row], split, &row.training);
-                        timed.push((key, speed));
-                        speed
-                    }
-                };
+                let speed = timings.of(row, &self.plans[job.row], split);
                 seconds += estimate::run(speed, &row.training, split, self.request.observe);
             }
             // More threads than runs help inside a run, but not fully.
@@ -512,6 +537,9 @@ impl Session {
         if r.as_published {
             command.push_str(" --as-published");
         }
+        if !r.rows.is_empty() {
+            let _ = write!(command, " --rows {}", r.rows.join(","));
+        }
         for (key, value) in &r.set {
             let _ = write!(command, " --set {key}={value}");
         }
@@ -578,6 +606,19 @@ fn seeds(request: &Request, experiment: &Experiment) -> Vec<u64> {
 fn threads(request: &Request) -> usize {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     request.threads.unwrap_or(cores).max(1)
+}
+
+/// Leaves the rows that were asked for, and the claims about them alone.
+fn pick_rows(experiment: &mut Experiment, wanted: &[String]) -> Result<(), SessionError> {
+    let known: Vec<String> = experiment.rows.iter().map(|r| r.id.clone()).collect();
+    if let Some(row) = wanted.iter().find(|w| !known.contains(w)) {
+        return Err(SessionError::Row(UnknownRow { claim: String::new(), row: row.clone(), known }));
+    }
+    if !wanted.is_empty() {
+        experiment.rows.retain(|row| wanted.contains(&row.id));
+        experiment.claims.retain(|claim| claim.unknown_rows(wanted).is_empty());
+    }
+    Ok(())
 }
 
 /// Every row and measure that claims are about exists.

@@ -21,6 +21,7 @@ pub(super) fn command(lang: Lang) -> Command {
             .version(env!("CARGO_PKG_VERSION"))
             .subcommand(lab(lang))
             .subcommand(doctor::doctor(lang))
+            .subcommand(sweep(lang))
             .subcommand(data(lang))
             .subcommand(explain(lang))
             .subcommand(predict(lang))
@@ -162,6 +163,10 @@ fn changes(command: Command, lang: Lang) -> Command {
             "data set or folder: digits, mnist, … (`kobai data list`)",
             "データ: digits、mnist など、またはフォルダー（`kobai data list`）",
         )))
+        .arg(Arg::new("rows").long("rows").value_name("ROW,…").value_delimiter(',').help(t(
+            "run these rows alone, with the claims about them",
+            "この行だけを実行し、それに関する主張だけを判定する",
+        )))
         .arg(data_dir(lang))
         .arg(number("seeds", t("number of seeds", "シードの数")))
         .arg(
@@ -271,6 +276,77 @@ fn lab(lang: Lang) -> Command {
             lang,
         ))
         .subcommand(run)
+        .subcommand(
+            base(
+                "quiz",
+                t(
+                    "the course's check questions, answered by computation",
+                    "確認テスト。答えはその場で計算する",
+                ),
+                lang,
+            )
+            .arg(Arg::new("answers").long("answers").action(ArgAction::SetTrue).help(t(
+                "ask nothing; compute and print all answers",
+                "出題せず、すべての答えを計算して表示",
+            )))
+            .arg(json(lang)),
+        )
+}
+
+fn sweep(lang: Lang) -> Command {
+    let t = |en: &'static str, ja: &'static str| lang.pick(en, ja);
+    let flag = |name: &'static str, help: &'static str| {
+        Arg::new(name).long(name).action(ArgAction::SetTrue).help(help)
+    };
+    base(
+        "sweep",
+        t("run an experiment at many settings and rank them", "実験を多くの設定で実行し、順位をつける"),
+        lang,
+    )
+    .arg(Arg::new("file").required(true).value_name("FILE").help_heading(t("Arguments", "引数")).help(t(
+        "a sweep file: the experiment, the keys that vary, and what is compared",
+        "探索のファイル: 実験、変えるキー、比べる測定値",
+    )))
+    .arg(Arg::new("data").long("data").value_name("NAME|DIR").help(t(
+        "data set or folder: digits, mnist, … (`kobai data list`)",
+        "データ: digits、mnist など、またはフォルダー（`kobai data list`）",
+    )))
+    .arg(data_dir(lang))
+    .arg(number("seeds", t("number of seeds", "シードの数")))
+    .arg(
+        Arg::new("seed")
+            .long("seed")
+            .value_name("S")
+            .value_parser(value_parser!(u64))
+            .allow_negative_numbers(true)
+            .help(t("first seed (0 by default)", "最初のシード（既定は 0）")),
+    )
+    .arg(number("steps", t("training steps of a full run", "1 回の学習のステップ数")))
+    .arg(
+        Arg::new("set")
+            .long("set")
+            .value_name("KEY=VALUE")
+            .action(ArgAction::Append)
+            .help(t("set a key for every point", "すべての点でキーを変える")),
+    )
+    .arg(number(
+        "threads",
+        t(
+            "threads (all cores by default); never changes a number",
+            "スレッド数（既定は全コア）。結果の数値は変わらない",
+        ),
+    ))
+    .arg(
+        Arg::new("out")
+            .long("out")
+            .value_name("DIR")
+            .value_parser(value_parser!(std::path::PathBuf))
+            .help(t("run folder (runs/sweep-ID by default)", "結果のフォルダー（既定は runs/sweep-ID）")),
+    )
+    .arg(flag("fresh", t("train again even what is there already", "既にある結果も使わずに学習し直す")))
+    .arg(flag("no-observers", t("record no gradients and activations", "勾配と活性を記録しない")))
+    .arg(flag("no-progress", t("show no progress", "進捗を表示しない")))
+    .arg(json(lang))
 }
 
 fn data(lang: Lang) -> Command {

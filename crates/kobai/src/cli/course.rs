@@ -6,6 +6,7 @@ use super::progress::Steps;
 use super::{Terminal, print};
 use kobai_engine::{Lang, say};
 use kobai_lab::course::{self, Took};
+use kobai_lab::estimate::Timings;
 use kobai_lab::results::{Results, Verdict};
 use kobai_lab::session::Request;
 use kobai_lab::terminal;
@@ -24,7 +25,8 @@ pub(super) struct Options {
 pub(super) fn run(base: &Request, options: &Options, stop: &AtomicBool, t: &Terminal) -> Result<u8, Failure> {
     let lang = t.lang;
     let sessions = course::sessions(base).map_err(|e| Failure::session(&e, lang))?;
-    let estimates: Vec<_> = sessions.iter().map(|s| s.estimate()).collect();
+    let mut timings = Timings::default();
+    let estimates: Vec<_> = sessions.iter().map(|s| s.estimate(&mut timings)).collect();
     let total: f64 = estimates.iter().map(|e| e.seconds).sum();
     let log = |text: String| {
         if options.progress {

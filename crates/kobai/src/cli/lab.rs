@@ -2,7 +2,7 @@
 
 use super::errors::{CLAIM, DIVERGED, Failure};
 use super::progress::Steps;
-use super::{Terminal, course, errors, print};
+use super::{Terminal, course, errors, print, quiz};
 use clap::ArgMatches;
 use kobai_data::Locations;
 use kobai_engine::{Explanation, Lang, say};
@@ -10,6 +10,7 @@ use kobai_kernels::Isa;
 use kobai_lab::course::ALL;
 use kobai_lab::doctor;
 use kobai_lab::documents;
+use kobai_lab::estimate::Timings;
 use kobai_lab::experiment::{Changes, Experiment};
 use kobai_lab::results::{Text, Verdict};
 use kobai_lab::session::{Completed, Estimate, Request, Session};
@@ -23,6 +24,7 @@ pub(super) fn run(matches: &ArgMatches, terminal: &Terminal) -> Result<u8, Failu
         Some(("list", m)) => list(m, terminal.lang),
         Some(("show", m)) => show(m, terminal.lang),
         Some(("run", m)) => train(m, terminal),
+        Some(("quiz", m)) => quiz::run(m, terminal),
         _ => Ok(0),
     }
 }
@@ -31,13 +33,14 @@ pub(super) fn run(matches: &ArgMatches, terminal: &Terminal) -> Result<u8, Failu
 fn list(m: &ArgMatches, lang: Lang) -> Result<u8, Failure> {
     let locations = Locations::from_env(m.get_one::<PathBuf>("data-dir").cloned());
     let mut sections: Vec<(Text, Vec<Listed>)> = Vec::new();
+    let mut timings = Timings::default();
     for name in Experiment::names() {
         let changes = Changes { outputs: Some(1), ..Changes::default() };
         let experiment = Experiment::load(name, &changes).map_err(|e| Failure::experiment(&e, lang))?;
         let request =
             Request { cache: Some(CACHE.into()), locations: locations.clone(), ..Request::new(name) };
         // Data that are missing are no reason to hide an experiment.
-        let estimate = Session::prepare(request).ok().map(|session| session.estimate());
+        let estimate = Session::prepare(request).ok().map(|session| session.estimate(&mut timings));
         let listed = Listed { experiment, estimate };
         match sections.iter_mut().find(|(section, _)| *section == listed.experiment.section) {
             Some((_, all)) => all.push(listed),
@@ -142,12 +145,13 @@ pub(super) fn duration(seconds: f64, lang: Lang) -> String {
 }
 
 /// Where runs of all experiments are kept by identity.
-const CACHE: &str = "runs/.cache";
+pub(super) const CACHE: &str = "runs/.cache";
 
 fn request(m: &ArgMatches, isa: Isa, lang: Lang) -> Request {
     let text = |key| m.get_one::<String>(key).cloned();
     let pairs = m.get_many::<String>("set").into_iter().flatten();
     Request {
+        rows: m.get_many::<String>("rows").into_iter().flatten().cloned().collect(),
         data: text("data"),
         locations: Locations::from_env(m.get_one::<PathBuf>("data-dir").cloned()),
         seeds: m.get_one::<u64>("seeds").map(|n| u32::try_from(*n).unwrap_or(u32::MAX)),

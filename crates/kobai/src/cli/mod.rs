@@ -11,6 +11,8 @@ mod lab;
 mod language;
 mod predict;
 mod progress;
+mod quiz;
+mod sweep;
 mod welcome;
 mod zoo;
 
@@ -53,6 +55,7 @@ fn run(matches: &ArgMatches, terminal: &Terminal) -> Result<u8, Failure> {
     match matches.subcommand() {
         Some(("lab", m)) => lab::run(m, terminal),
         Some(("doctor", m)) => doctor::run(m, terminal),
+        Some(("sweep", m)) => sweep::run(m, terminal),
         Some(("data", m)) => data::run(m, terminal),
         Some(("explain", m)) => explain::run(m, terminal),
         Some(("predict", m)) => predict::run(m, terminal),

@@ -2,7 +2,7 @@
 //! glance. Small fades into the paper; exactly nothing has a sign of its own.
 
 use super::measure::{fit, text_width, widest};
-use super::number::scientific;
+use super::number::{compact, scientific};
 use super::scale::{Kind, Scale, extent};
 use super::svg::{Anchor, Svg};
 
@@ -36,6 +36,8 @@ pub struct Heat {
     pub cells: Vec<Vec<Cell>>,
     /// What the colours measure.
     pub measure: String,
+    /// Numbers as they are, such as counts, instead of powers of ten.
+    pub plain: bool,
     /// What the sign for exact zeros is called in the legend.
     pub zero: String,
     /// Width of the picture in pixels.
@@ -62,7 +64,7 @@ impl Heat {
             for (column, layer) in self.columns.iter().enumerate() {
                 let cell = self.cells.get(row).and_then(|c| c.get(column)).copied().unwrap_or_default();
                 let place = [left + column as f64 * wide + 1.0, y + 1.0, wide - 2.0, tall - 2.0];
-                draw_cell(&mut svg, cell, place, [low, high], &format!("{name} · {layer}"));
+                draw_cell(&mut svg, (cell, self.plain), place, [low, high], &format!("{name} · {layer}"));
             }
         }
         svg.finish(top + self.rows.len() as f64 * tall + 4.0)
@@ -123,14 +125,14 @@ impl Heat {
     }
 }
 
-fn draw_cell(svg: &mut Svg, cell: Cell, place: [f64; 4], [low, high]: [i32; 2], name: &str) {
+fn draw_cell(svg: &mut Svg, (cell, plain): (Cell, bool), place: [f64; 4], [low, high]: [i32; 2], name: &str) {
     let [x, y, wide, tall] = place;
     let (class, number) = match cell {
         Cell::Size(size) if size.is_finite() && size > 0.0 => {
             let share = (size.log10() - f64::from(low)) / f64::from(high - low);
             #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // 0 to 10
             let step = (share.clamp(0.0, 1.0) * 10.0).round() as usize;
-            (format!("h{step}"), scientific(size))
+            (format!("h{step}"), if plain { compact(size, 3) } else { scientific(size) })
         }
         Cell::Zero => ("nothing".to_string(), "0".to_string()),
         _ => {

@@ -15,6 +15,7 @@ mod prepare;
 mod reader;
 mod set;
 mod surfaces;
+mod sweep;
 mod training;
 
 use crate::claims::ClaimSpec;
@@ -31,6 +32,7 @@ pub use error::{Expected, ExperimentError, ExperimentProblem};
 pub use feed::Feed;
 pub use model::Model;
 pub use prepare::Prepare;
+pub use sweep::{Draws, Halving, SweepSpec, SweptKey, Values};
 pub use training::{EvaluateWhen, TrainAccuracy, Training};
 
 /// The experiments in the binary: identifier and file.

@@ -119,11 +119,11 @@ impl Prepare {
 
     fn spoil(&self, train: &mut Part, test: &mut Part) {
         let draw = |node| Rng::new(self.seed).draw(Stream::Data, 3, node);
-        if let Some(classes) = train.labels_mut() {
-            if let Some(drop) = self.drop_class {
-                let keep: Vec<bool> = classes.iter().map(|c| *c as usize != drop).collect();
-                train.keep(&keep);
-            }
+        if let Some(classes) = train.labels_mut()
+            && let Some(drop) = self.drop_class
+        {
+            let keep: Vec<bool> = classes.iter().map(|c| *c as usize != drop).collect();
+            train.keep(&keep);
         }
         if let (Some(share), Some(classes)) = (self.rare, train.labels_mut()) {
             // Every k-th of a class stays: what is kept does not depend on the order of draws.

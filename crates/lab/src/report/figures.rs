@@ -143,6 +143,7 @@ pub(super) fn gradient_map(results: &Results, lang: Lang) -> Option<Figure> {
         cells: cells.collect(),
         columns,
         measure: say!(lang, "RMS of the weight's gradient", "重みの勾配の二乗平均平方根（RMS）"),
+        plain: false,
         zero: say!(lang, "exactly zero", "ちょうど 0"),
         width: WIDTH,
     };

@@ -24,10 +24,11 @@ use figures::Figure;
 
 pub use course::{Standing, Statement, chapter, course, statements, tally as course_tally};
 
-const TEMPLATES: [(&str, &str); 3] = [
+const TEMPLATES: [(&str, &str); 4] = [
     ("parts.html", include_str!("parts.html")),
     ("page.html", include_str!("page.html")),
     ("course.html", include_str!("course.html")),
+    ("plain.html", include_str!("plain.html")),
 ];
 const STYLE: &str = include_str!("page.css");
 const PLAYER: &str = include_str!("player.js");
@@ -46,6 +47,31 @@ pub fn html(results: &Results, lang: Lang) -> String {
             script => results.surfaces.is_some().then(|| Value::from_safe_string(PLAYER.to_string())),
             e,
             say => words(lang),
+        },
+    )
+}
+
+/// A page of one picture and one table.
+pub(crate) struct Page {
+    pub(crate) title: String,
+    pub(crate) lead: String,
+    /// One or more `<svg>` elements.
+    pub(crate) svg: String,
+    pub(crate) caption: String,
+    pub(crate) heads: Vec<String>,
+    pub(crate) table: Vec<Vec<String>>,
+    pub(crate) command: String,
+}
+
+pub(crate) fn plain(page: &Page, lang: Lang) -> String {
+    let Page { title, lead, svg, caption, heads, table, command } = page;
+    render(
+        "plain.html",
+        context! {
+            lang => lang.code(),
+            style => Value::from_safe_string(format!("{}{STYLE}", chart::STYLE)),
+            svg => Value::from_safe_string(svg.clone()),
+            title, lead, caption, heads, table, command,
         },
     )
 }

@@ -89,6 +89,7 @@ fn settle(on: &Surfaces, lang: Lang) -> Figure {
             "steps until it stays within 0.01 of the lowest value",
             "最低値との差が 0.01 以内に留まるまでのステップ数"
         ),
+        plain: true,
         zero: String::new(),
         width: WIDTH,
     };

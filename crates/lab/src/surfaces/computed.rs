@@ -48,6 +48,16 @@ fn difference(a: impl IntoIterator<Item = f64>, b: impl IntoIterator<Item = f64>
     pairs.map(|(a, b)| (a - b).abs() / a.abs().max(b.abs()).max(f64::MIN_POSITIVE)).fold(0.0, f64::max)
 }
 
+/// How far the first moment of a rule is from Σ 0.9ᵗ⁻ᵏ gₖ, from
+/// Σ 0.01·0.99ᵗ⁻ᵏ gₖ² and from Σ gₖ², as the largest relative difference.
+pub(crate) fn memory(optimizer: Optimizer) -> [f64; 3] {
+    let g = gradients();
+    let squares: Vec<f64> = g.iter().map(|g| g * g).collect();
+    let kept: Vec<f64> = run(optimizer, &g).iter().map(|(m, _)| m[0]).collect();
+    let sums = [decaying(&g, 0.9, 1.0), decaying(&squares, 0.99, 1.0 - 0.99), decaying(&squares, 1.0, 1.0)];
+    sums.map(|sum| difference(kept.iter().copied(), sum))
+}
+
 /// The value of this name, if it is one of these.
 pub(crate) fn computed(name: &str) -> Option<f64> {
     let name = name.strip_prefix("computed.")?;

@@ -14,7 +14,7 @@ mod paths;
 mod spec;
 mod surface;
 
-pub(crate) use computed::computed;
+pub(crate) use computed::{computed, memory};
 pub use measures::MEASURES;
 pub use paths::BAND;
 pub use spec::{Rule, SurfaceSpec};
