@@ -42,8 +42,13 @@ pub(super) fn apply(table: &mut Table, key: &str, value: &str, source: &Source) 
                 keys.as_table().into_iter().flat_map(move |t| t.keys().map(move |k| format!("{table}.{k}")))
             });
             let known: Vec<String> = known.collect();
-            let all = known.iter().map(|k| k.rsplit('.').next().unwrap_or(k)).chain(["lambda"]);
-            let slip = nearest(rest, all).map(|n| format!("{first}.{n}"));
+            let words = known.iter().map(|k| k.rsplit('.').next().unwrap_or(k));
+            let slip = match rest {
+                // The row has no penalty whose strength could be set.
+                "lambda" => Some("l2"),
+                _ => nearest(rest, words.chain(["lambda"])),
+            };
+            let slip = slip.map(|word| format!("{first}.{word}"));
             return fail(key, slip, known);
         };
         set_in_row(table, first, &full, value);

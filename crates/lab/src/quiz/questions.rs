@@ -128,8 +128,8 @@ pub(super) fn all() -> Vec<Question> {
             id: "which-is-l1",
             section: third.clone(),
             text: text(
-                "Which drawing is the constraint of L1 (Lasso)?\n\n      (a)  ╭───╮          (b)    ╱╲\n           │ · │               ╱· ╲\n           ╰───╯               ╲  ╱\n           a circle             ╲╱  a diamond",
-                "L1（Lasso）の制約を表す図はどちらか。\n\n      (a)  ╭───╮          (b)    ╱╲\n           │ · │               ╱· ╲\n           ╰───╯               ╲  ╱\n           円                   ╲╱  ひし形",
+                "Which drawing is the constraint of L1 (Lasso)?\n\n  (a)  ╭──╮     (b)   ╱╲\n       │  │          ╱  ╲\n       ╰──╯          ╲  ╱\n                      ╲╱",
+                "L1（Lasso）の制約を表す図はどちらか。\n\n  (a)  ╭──╮     (b)   ╱╲\n       │  │          ╱  ╲\n       ╰──╯          ╲  ╱\n                      ╲╱",
             ),
             asks: choices([("the circle", "円"), ("the diamond", "ひし形")]),
             compute: which_is_l1,

@@ -52,7 +52,7 @@ impl Standing {
         match self {
             Standing::All(verdict) => kind(verdict),
             Standing::Partly => "partly",
-            Standing::Missing => "missing",
+            Standing::Missing => "absent",
         }
     }
 }

@@ -92,7 +92,12 @@ pub(crate) fn deciding_numbers(claim: &Claim, lang: Lang) -> String {
     // The spaces do not break.
     parts.push(format!("n\u{a0}=\u{a0}{}", claim.n));
     if let Some(effect) = claim.effect {
-        let effect = number::compact(effect, 2);
+        // Seeds that differ by rounding alone make it meaninglessly large.
+        let effect = match effect {
+            e if e > 1000.0 => "> 1000".to_string(),
+            e if e < -1000.0 => "< −1000".to_string(),
+            e => number::compact(e, 2),
+        };
         parts.push(say!(
             lang,
             "effect\u{a0}{effect}\u{a0}standard deviations",
