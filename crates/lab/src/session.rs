@@ -365,8 +365,12 @@ impl Session {
     #[must_use]
     pub fn train(&self) -> Vec<Row> {
         let Some(split) = &self.split else { return Vec::new() };
-        let options =
-            RunOptions { seeds: self.seeds.clone(), threads: self.threads, observe: self.request.observe };
+        let options = RunOptions {
+            seeds: self.seeds.clone(),
+            threads: self.threads,
+            observe: self.request.observe,
+            doctor: None,
+        };
         let mut runs = Vec::new();
         let stop = AtomicBool::new(false);
         let told = (&runner::Silent as &dyn Progress, &stop);

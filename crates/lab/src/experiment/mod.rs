@@ -45,7 +45,7 @@ const EMBEDDED: &[(&str, &str)] = &[
 ];
 
 /// Keys at the top of a file.
-const KEYS: [&str; 16] = [
+const KEYS: [&str; 15] = [
     "schema",
     "id",
     "title",
@@ -61,7 +61,6 @@ const KEYS: [&str; 16] = [
     "claims",
     "surfaces",
     "as_published",
-    "doctor",
 ];
 
 /// The data set of an experiment that needs none.
