@@ -7,6 +7,7 @@
 //! where it is false, it *does not hold*; otherwise it is *undecided*, which is
 //! an honest answer, and the number of seeds that would decide is estimated.
 
+use crate::groups;
 use crate::results::{Claim, Condition, Row, Text, Verdict};
 use crate::stats::{Summary, student_quantile};
 use crate::surfaces::{self, SurfaceSpec, Surfaces};
@@ -59,8 +60,12 @@ fn computed(name: &str) -> Option<f64> {
         "computed.sigmoid_derivative_max" => Some(grid().map(sigmoid).fold(0.0, f64::max)),
         "computed.sigmoid_derivative_argmax" => grid().max_by(|a, b| sigmoid(*a).total_cmp(&sigmoid(*b))),
         "computed.sigmoid_derivative_at_5" => Some(sigmoid(5.0)),
+        // Whole blocks of 100 are scored, and all 250 examples divide.
+        "computed.accuracy_ceiling_250" => Some(f64::from(250 / 100 * 100) / 250.0),
         "computed.relu_derivative_at_5" => Some(Activation::Relu.derivative(5.0)),
-        _ => crate::explain::computed(name).or_else(|| surfaces::computed(name)),
+        _ => crate::explain::computed(name)
+            .or_else(|| surfaces::computed(name))
+            .or_else(|| crate::penalties::computed(name)),
     }
 }
 
@@ -84,7 +89,9 @@ fn operand(evidence: Evidence<'_>, name: &str) -> Option<Vec<f64>> {
     }
     let rows = evidence.rows;
     let (row, measure) = name.split_once('.')?;
-    let row = rows.iter().find(|r| r.id == row)?;
+    let Some(row) = rows.iter().find(|r| r.id == row) else {
+        return groups::measure(rows, row, measure);
+    };
     row.runs.iter().map(|run| run.measures.get(measure).copied()).collect()
 }
 
@@ -103,7 +110,7 @@ fn measure(evidence: Evidence<'_>, expression: &str) -> Option<Vec<f64>> {
 }
 
 impl ClaimSpec {
-    /// Row and measure names in the expression that `rows` do not have.
+    /// Rows and groups in the expression that are not among `rows`.
     #[must_use]
     pub fn unknown_rows(&self, rows: &[String]) -> Vec<String> {
         self.measure
@@ -255,10 +262,18 @@ mod tests {
             curve: Vec::new(),
             flow: Vec::new(),
             activations: Vec::new(),
+            weights: Vec::new(),
             measures: [("test".to_string(), *v)].into(),
             weights_sha256: String::new(),
         });
-        Row { id: id.into(), label: Text::default(), reference: None, published: None, runs: runs.collect() }
+        Row {
+            id: id.into(),
+            label: Text::default(),
+            reference: None,
+            published: None,
+            place: None,
+            runs: runs.collect(),
+        }
     }
 
     fn decide(measure: &str, condition: Condition, rows: &[Row]) -> Verdict {

@@ -66,7 +66,7 @@ fn speed(plan: &Plan, split: &Split, training: &Training) -> Speed {
         values.iter_mut().enumerate().for_each(|(i, x)| *x = (i * 37 % 101) as f32 / 101.0);
     };
     fill(exec.train_input(n));
-    let mut recorder = Recorder::new(&plan, 1);
+    let mut recorder = Recorder::new(&plan, &Training { observe_every: 1, ..training.clone() });
     let scale = training.batch as f64 / n as f64;
     let train = timed(|| {
         exec.train_step(n, labels.first(n), &mut updater, &mut Unobserved);

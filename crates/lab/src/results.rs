@@ -80,8 +80,28 @@ pub struct Row {
     pub reference: Option<String>,
     /// Published test accuracies, where the data set is the published one.
     pub published: Option<Published>,
+    /// Its place in a grid, if the experiment has axes.
+    #[serde(default)]
+    pub place: Option<Place>,
     /// One run per seed, in the order of [`Results::seeds`].
     pub runs: Vec<Run>,
+}
+
+/// A row's place in the grid that an experiment's axes make.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Place {
+    /// Choice of the first axis, such as `sgd`: the group that claims refer to.
+    pub group: String,
+    /// Its label.
+    pub group_label: Text,
+    /// Label of its line in the matrix.
+    pub row: Text,
+    /// Label of its column.
+    pub column: Text,
+    /// What the columns are.
+    pub columns: Text,
+    /// Value on the numeric axis, for a grid of groups × values.
+    pub x: Option<f64>,
 }
 
 /// A published result to compare with.
@@ -127,6 +147,9 @@ pub struct Run {
     pub flow: Vec<FlowPoint>,
     /// Distribution of activations by layer, by step. Empty without observers.
     pub activations: Vec<ActivationPoint>,
+    /// Distribution of weights by layer, before and after. Empty without observers.
+    #[serde(default)]
+    pub weights: Vec<WeightStats>,
     /// Named measurements that claims refer to (`test`, `gradient_ratio`, …).
     pub measures: std::collections::BTreeMap<String, f64>,
     /// SHA-256 of the final parameters, in hexadecimal.
@@ -138,7 +161,8 @@ pub struct Run {
 pub struct CurvePoint {
     /// Updates done so far.
     pub step: u64,
-    /// Training loss of the batch.
+    /// Training loss: of the batch while it is learned, or of all examples that
+    /// are learned from where the accuracy is measured on all.
     pub train_loss: f64,
     /// Training accuracy.
     pub train_accuracy: f64,
@@ -168,6 +192,9 @@ pub struct LayerFlow {
     pub weight_rms: f64,
     /// Root mean square of the update that this step made.
     pub update_rms: f64,
+    /// Root mean square of the penalty's gradient; 0 where none applies.
+    #[serde(default)]
+    pub penalty_rms: f64,
     /// Largest difference between the incoming weights of two units of this layer.
     pub unit_spread: f64,
 }
@@ -200,6 +227,33 @@ pub struct ActivationStats {
     pub high: f64,
     /// Counts in equal bins from `low` to `high`; values outside fall into the end bins.
     pub histogram: Vec<u32>,
+}
+
+impl ActivationStats {
+    /// Root mean square.
+    #[must_use]
+    pub fn rms(&self) -> f64 {
+        (self.mean * self.mean + self.std * self.std).sqrt()
+    }
+}
+
+/// One layer's weight before the first and after the last step.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct WeightStats {
+    /// Node, such as `fc1`.
+    pub layer: String,
+    /// Root mean square before and after.
+    pub rms: [f64; 2],
+    /// Share of weights below 2 % of the initial root mean square, before and after.
+    pub near_zeros: [f64; 2],
+    /// Lower edge of the first bin.
+    pub low: f64,
+    /// Upper edge of the last bin.
+    pub high: f64,
+    /// Counts in equal bins, before; values outside fall into the end bins.
+    pub first: Vec<u32>,
+    /// Counts in the same bins, after.
+    pub last: Vec<u32>,
 }
 
 /// What was decided about a claim.

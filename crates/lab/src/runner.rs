@@ -213,6 +213,7 @@ pub fn rows(experiment: &Experiment, runs: &[(usize, Run)], seeds: &[u64], publi
         label: row.label.clone(),
         reference: row.reference.clone(),
         published: row.reference.as_deref().filter(|_| published).and_then(crate::experiment::published),
+        place: row.place.clone(),
         runs: of_row(i),
     });
     rows.collect()
@@ -301,12 +302,19 @@ impl Work<'_> {
         let mut train_all = all
             .then(|| (Batch::new(train, plan.options.eval_batch), (0..learned as u32).collect::<Vec<_>>()));
         let width = plan.output_shape().len();
-        let mut recorder = self.options.observe.then(|| Recorder::new(plan, training.observe_every));
+        let mut recorder = self.options.observe.then(|| Recorder::new(plan, training));
         let mut live = self.watcher(job, row);
         if let Some(live) = &mut live {
             self.tell(row, job.seed, 0, &live.lint());
         }
         let plain = |data: &Dataset, indices: &[u32], out: &mut [f32]| inputs.eval(data, indices, pool, out);
+        let few = &order[..order.len().min(plan.options.eval_batch)];
+        let output_start = recorder.is_some().then(|| {
+            plain(test, few, exec.eval_input(few.len()));
+            test_labels.gather(test, few);
+            exec.evaluate(few.len(), test_labels.targets(few.len(), width));
+            measures::rms(exec.outputs(few.len()))
+        });
         let mut times = Vec::new();
         let mut curve = Vec::new();
         let mut outcome = Outcome::Finished;
@@ -360,13 +368,15 @@ impl Work<'_> {
                         (again.accuracy(), evaluate(&mut exec, test, &mut test_labels, &order, fill))
                     }
                 };
+                let mut train_loss = score.loss();
                 if let Some((batch, order)) = &mut train_all {
                     let fill = |_, i: &[u32], out: &mut [f32]| plain(train, i, out);
-                    train_accuracy = evaluate(&mut exec, train, batch, order, fill).accuracy();
+                    let whole = evaluate(&mut exec, train, batch, order, fill);
+                    (train_accuracy, train_loss) = (whole.accuracy(), whole.loss());
                 }
                 curve.push(CurvePoint {
                     step: step + 1,
-                    train_loss: score.loss(),
+                    train_loss,
                     train_accuracy,
                     test_loss: tested.loss(),
                     test_accuracy: tested.accuracy(),
@@ -401,13 +411,18 @@ impl Work<'_> {
             curve,
             flow,
             activations,
+            weights: Vec::new(),
             measures: Default::default(),
             weights_sha256: hash(exec.params()),
         };
         let (params, state) = (exec.params().to_vec(), exec.state().to_vec());
-        let ended = Ended { plan, training, first: &first_params, last: &params, inputs: &seen };
+        let (first, last) = (&first_params[..], &params[..]);
+        let ended = Ended { plan, training, first, last, inputs: &seen, output_start };
         run.measures = measures::of(&run, &ended);
         measures::put_time(&mut run.measures, times);
+        if self.options.observe {
+            run.weights = measures::weights(&ended);
+        }
         if inputs.shifts() && run.outcome == Outcome::Finished {
             let fill = |chunk, i: &[u32], out: &mut [f32]| inputs.shifted(chunk, i, pool, out);
             let moved = evaluate(&mut exec, test, &mut test_labels, &order, fill).accuracy();

@@ -627,7 +627,7 @@ fn pick_rows(experiment: &mut Experiment, wanted: &[String]) -> Result<(), Sessi
 
 /// Every row and measure that claims are about exists.
 fn check_claims(experiment: &Experiment) -> Result<(), SessionError> {
-    let rows: Vec<String> = experiment.rows.iter().map(|r| r.id.clone()).collect();
+    let rows = experiment.operands();
     for claim in &experiment.claims {
         if let Some(row) = claim.unknown_rows(&rows).into_iter().next() {
             return Err(SessionError::Claim(UnknownRow { claim: claim.id.clone(), row, known: rows }));

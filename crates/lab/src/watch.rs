@@ -3,9 +3,11 @@
 //! It looks at the first step and then at regular intervals. What it records is
 //! what the report draws and what claims refer to.
 
+use crate::experiment::Training;
 use crate::results::{ActivationPoint, ActivationStats, FlowPoint, LayerFlow};
 use kobai_engine::layer::LayerKind;
 use kobai_engine::layers::Activation;
+use kobai_engine::optim::Penalty;
 use kobai_engine::{Event, Observer, Plan, Wants};
 use kobai_kernels::{Isa, reduce};
 
@@ -20,6 +22,8 @@ const SATURATED: f64 = 0.01;
 pub(crate) struct Recorder {
     every: u64,
     isa: Isa,
+    /// λ of each node whose weight decays, and whether it is L2's.
+    decays: Vec<Option<(f64, bool)>>,
     before: Vec<f32>,
     pub(crate) flow: Vec<FlowPoint>,
     pub(crate) activations: Vec<ActivationPoint>,
@@ -32,10 +36,17 @@ pub(crate) struct Recorder {
 pub(crate) type InputPoint = (u64, Vec<[f64; 2]>);
 
 impl Recorder {
-    pub(crate) fn new(plan: &Plan, every: u64) -> Self {
+    pub(crate) fn new(plan: &Plan, training: &Training) -> Self {
+        let decay = |name: &str| match training.updates.penalty {
+            _ if training.is_frozen(&format!("{name}.weight")) => None,
+            Penalty::None => None,
+            Penalty::L1(lambda) => Some((lambda, false)),
+            Penalty::L2(lambda) => Some((lambda, true)),
+        };
         Recorder {
-            every,
+            every: training.observe_every,
             isa: plan.options.isa,
+            decays: plan.nodes.iter().map(|n| decay(&n.name)).collect(),
             before: vec![0.0; plan.param_len()],
             flow: Vec::new(),
             activations: Vec::new(),
@@ -146,6 +157,15 @@ impl Observer<f32> for Recorder {
                     gradient_rms: rms(isa, gradient),
                     weight_rms: rms(isa, weight),
                     update_rms: 0.0,
+                    penalty_rms: match self.decays[node.index] {
+                        None => 0.0,
+                        Some((lambda, true)) => lambda * rms(isa, weight),
+                        // Its gradient is λ·sign(w), and sign(0) is 0.
+                        Some((lambda, false)) => {
+                            let signs = weight.iter().filter(|w| **w != 0.0).count() as f64;
+                            lambda * (signs / weight.len() as f64).sqrt()
+                        }
+                    },
                     unit_spread: unit_spread(weight, spec.len() / spec.dims[0]),
                 };
                 // Backward runs from the output; layers are listed from the input.

@@ -26,7 +26,12 @@ fn embedded_experiments_are_sound() {
                 }
             }
             for claim in &experiment.claims {
-                assert_eq!(claim.unknown_rows(&rows), Vec::<String>::new(), "{name}: {}", claim.id);
+                assert_eq!(
+                    claim.unknown_rows(&experiment.operands()),
+                    Vec::<String>::new(),
+                    "{name}: {}",
+                    claim.id
+                );
             }
             experiment.plans(name, [1, 28, 28].into(), 10, PlanOptions::batch(500)).expect(name);
         }
@@ -247,4 +252,21 @@ fn blocks_and_networks_of_the_zoo_become_plans() {
         let text = error.explain(Lang::En).to_string();
         assert!(text.contains(expected), "{to}: {text}");
     }
+}
+
+#[test]
+fn one_row_can_be_changed_from_outside() {
+    let penalty = |id: &str, set: &[(&str, &str)]| {
+        let set = set.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect();
+        let experiment = Experiment::load("overfitting", &Changes { set, ..changes() }).unwrap();
+        let row = experiment.rows.iter().find(|r| r.id == id).unwrap();
+        (row.training.updates.penalty, *row.training.updates.optimizer.clone().lr_mut(), experiment.seeds)
+    };
+    let set = [("l2.lambda", "0.5"), ("l1.lambda", "0.25"), ("l2.optimizer.lr", "0.5"), ("seeds", "10")];
+    assert_eq!(penalty("l2", &set), (Penalty::L2(0.5), 0.5, 10));
+    assert_eq!(penalty("l1", &set), (Penalty::L1(0.25), 0.1, 10));
+    assert_eq!(penalty("base", &set), (Penalty::None, 0.01, 10));
+    // An unknown row is an unknown key.
+    let set = vec![("l3.lambda".into(), "0.5".into())];
+    assert!(Experiment::load("overfitting", &Changes { set, ..changes() }).is_err());
 }

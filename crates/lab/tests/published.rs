@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, reason = "skips and differences are told")]
 
 use kobai_data::Locations;
+use kobai_lab::experiment::{Changes, Experiment};
 use kobai_lab::results::{Results, Verdict};
 use kobai_lab::runner::Silent;
 use kobai_lab::session::{Request, Session};
@@ -21,15 +22,20 @@ fn data() -> Option<PathBuf> {
 }
 
 fn run(folder: PathBuf, as_published: bool) -> Results {
+    run_of("vanishing-gradient", folder, 4, as_published)
+}
+
+fn run_of(experiment: &str, folder: PathBuf, seeds: u32, as_published: bool) -> Results {
     let out = tempfile::tempdir().unwrap();
     let request = Request {
         data: Some("mnist".into()),
         locations: Locations::from_env(Some(folder)),
-        seeds: Some(4),
+        seeds: Some(seeds),
         out: Some(out.path().into()),
         as_published,
+        // Only the end is compared.
         set: vec![("training.evaluate_every".into(), "2000".into())],
-        ..Request::new("vanishing-gradient")
+        ..Request::new(experiment)
     };
     Session::prepare(request).unwrap().run(&Silent, &AtomicBool::new(false)).unwrap().results
 }
@@ -38,7 +44,8 @@ fn run(folder: PathBuf, as_published: bool) -> Results {
 /// standard errors of the difference, or 0.004.
 fn check(results: &Results) {
     for row in &results.rows {
-        let published = row.published.as_ref().expect("published on MNIST");
+        // Rows that were added here have nothing to be compared with.
+        let Some(published) = row.published.as_ref() else { continue };
         let tests: Vec<f64> = row.runs.iter().map(|r| r.test).collect();
         let ours = Summary::of(&tests, 0.99);
         let error = (ours.sd.powi(2) / ours.n as f64 + published.sd.powi(2) / f64::from(published.n)).sqrt();
@@ -93,5 +100,33 @@ fn accuracies_agree_with_the_reference() {
             r.rows.iter().find(|row| row.id == id).unwrap().runs.iter().map(|run| run.test).collect()
         };
         assert!(tests(&right).iter().zip(tests(&wrong)).all(|(r, w)| *r > w), "{id}");
+    }
+}
+
+/// The rows of section 2, quick enough for every day.
+#[test]
+fn optimisers_agree_with_the_reference() {
+    let Some(folder) = data() else { return };
+    for experiment in ["network", "optimizers"] {
+        let results = run_of(experiment, folder.clone(), 4, false);
+        assert!(results.rows.iter().any(|r| r.published.is_some()), "{experiment}: nothing to compare");
+        check(&results);
+    }
+}
+
+/// Every experiment with published rows, eight seeds each: minutes.
+///
+/// `cargo test --release -p kobai-lab --test published -- --ignored --nocapture`
+#[test]
+#[ignore = "minutes"]
+fn every_row_agrees_with_the_reference() {
+    let Some(folder) = data() else { return };
+    for name in Experiment::names() {
+        let experiment =
+            Experiment::load(name, &Changes { outputs: Some(10), ..Changes::default() }).unwrap();
+        if experiment.published_on.as_deref() == Some("mnist") {
+            println!("{name}");
+            check(&run_of(name, folder.clone(), 8, false));
+        }
     }
 }

@@ -2,11 +2,12 @@
 //!
 //! A file has the settings that all rows share (`[data]`, `[model]`, `[input]`,
 //! `[training]`, `[optimizer]`), the rows, each with the dotted keys that it
-//! sets differently, and the claims that the rows decide. Only `schema`, `id`,
+//! sets differently, axes whose product are further rows, and the claims that the rows decide. Only `schema`, `id`,
 //! the data set, the layers and the optimiser must be there: a file without rows
 //! is one network, the row `main`. Unknown keys are errors with the nearest known
 //! key as hint.
 
+mod axes;
 mod blocks;
 mod error;
 mod feed;
@@ -19,7 +20,7 @@ mod sweep;
 mod training;
 
 use crate::claims::ClaimSpec;
-use crate::results::{Condition, Published, Text};
+use crate::results::{Condition, Place, Published, Text};
 use crate::surfaces::SurfaceSpec;
 use kobai_engine::text::nearest;
 use kobai_engine::{Plan, PlanOptions, Shape};
@@ -37,15 +38,23 @@ pub use training::{EvaluateWhen, TrainAccuracy, Training};
 
 /// The experiments in the binary: identifier and file.
 const EMBEDDED: &[(&str, &str)] = &[
+    ("network", include_str!("../../experiments/network.toml")),
     ("vanishing-gradient", include_str!("../../experiments/vanishing-gradient.toml")),
     ("initial-weights", include_str!("../../experiments/initial-weights.toml")),
     ("batch-normalization", include_str!("../../experiments/batch-normalization.toml")),
+    ("optimizers", include_str!("../../experiments/optimizers.toml")),
+    ("optimizer-variations", include_str!("../../experiments/optimizer-variations.toml")),
+    ("learning-rates", include_str!("../../experiments/learning-rates.toml")),
     ("surfaces", include_str!("../../experiments/surfaces.toml")),
+    ("overfitting", include_str!("../../experiments/overfitting.toml")),
+    ("regularization-failures", include_str!("../../experiments/regularization-failures.toml")),
+    ("capacity", include_str!("../../experiments/capacity.toml")),
     ("convnet", include_str!("../../experiments/convnet.toml")),
+    ("quirks", include_str!("../../experiments/quirks.toml")),
 ];
 
 /// Keys at the top of a file.
-const KEYS: [&str; 15] = [
+const KEYS: [&str; 16] = [
     "schema",
     "id",
     "title",
@@ -58,6 +67,7 @@ const KEYS: [&str; 15] = [
     "training",
     "optimizer",
     "rows",
+    "axes",
     "claims",
     "surfaces",
     "as_published",
@@ -65,6 +75,9 @@ const KEYS: [&str; 15] = [
 
 /// The data set of an experiment that needs none.
 pub const NO_DATA: &str = "none";
+
+/// The statements of the course's notes, in both languages.
+const STATEMENTS: &str = include_str!("../../experiments/statements.toml");
 
 /// Published accuracies by identifier.
 const REFERENCES: &str = include_str!("../../experiments/references.toml");
@@ -115,6 +128,8 @@ pub struct RowSpec {
     pub label: Text,
     /// Published result that it repeats.
     pub reference: Option<String>,
+    /// Its place in the grid, if axes made it.
+    pub place: Option<Place>,
     /// The network.
     pub model: Model,
     /// What becomes of the examples on their way into it.
@@ -128,7 +143,8 @@ pub struct RowSpec {
 /// What changes an experiment before it is read.
 #[derive(Clone, Debug, Default)]
 pub struct Changes {
-    /// Dotted keys and values, such as `training.steps=500`, in order.
+    /// Dotted keys and values, in order: `training.steps=500` for all rows,
+    /// `l2.optimizer.lr=0.1` for the row `l2`, `l2.lambda=0.5` for its penalty.
     pub set: Vec<(String, String)>,
     /// Whether the published variant runs, quirks included.
     pub as_published: bool,
@@ -226,13 +242,17 @@ impl Experiment {
         if let Some(data) = data {
             data.finish()?;
         }
-        for key in SHARED.into_iter().chain(["rows"]) {
+        for key in SHARED.into_iter().chain(["rows", "axes"]) {
             file.value(key);
         }
         // A slip in the name of a table would look like a missing table in every row.
         file.check()?;
         for row in file.tables("rows")? {
             experiment.rows.push(RowSpec::read(row, &table, source, changes)?);
+        }
+        for (row, place) in axes::read(&file)? {
+            let read = RowSpec::read(Reader::new(&row, "axes", source), &table, source, changes)?;
+            experiment.rows.push(RowSpec { place: Some(place), ..read });
         }
         if experiment.rows.is_empty() && learns {
             // One network needs no list of rows.
@@ -241,6 +261,19 @@ impl Experiment {
         }
         file.finish()?;
         Ok(experiment)
+    }
+
+    /// What claims may refer to: rows, and the groups of its axes.
+    #[must_use]
+    pub fn operands(&self) -> Vec<String> {
+        let groups = self.rows.iter().filter_map(|r| Some(r.place.as_ref()?.group.clone()));
+        let mut names: Vec<String> = self.rows.iter().map(|r| r.id.clone()).collect();
+        for group in groups {
+            if !names.contains(&group) {
+                names.push(group);
+            }
+        }
+        names
     }
 
     /// The resolved file.
@@ -343,7 +376,16 @@ impl RowSpec {
         let feed = at.table("input")?.map(Feed::read).transpose()?.unwrap_or_default();
         let training =
             Training::read(at.must_table("training")?, at.must_table("optimizer")?, changes.train_len)?;
-        Ok(RowSpec { id, label, reference: reference.map(String::from), model, feed, training, settings })
+        Ok(RowSpec {
+            id,
+            label,
+            reference: reference.map(String::from),
+            place: None,
+            model,
+            feed,
+            training,
+            settings,
+        })
     }
 }
 
@@ -400,6 +442,17 @@ fn claims(file: &Reader<'_>) -> Read<Vec<ClaimSpec>> {
         claim.finish()?;
     }
     Ok(claims)
+}
+
+/// The statements of the course's notes that claims decide, by identifier
+/// (`C1.01`): what a claim's `notes` refer to.
+#[must_use]
+pub fn statements() -> Vec<(String, Text)> {
+    let all: Table = STATEMENTS.parse().unwrap_or_default();
+    let text = |value: &Value, lang: &str| value.get(lang).and_then(Value::as_str).map(String::from);
+    let one =
+        |(id, value): (String, Value)| Some((id, Text { en: text(&value, "en")?, ja: text(&value, "ja")? }));
+    all.into_iter().filter_map(one).collect()
 }
 
 /// The published result of this identifier.

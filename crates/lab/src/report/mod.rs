@@ -9,6 +9,8 @@
 mod activations;
 mod course;
 mod figures;
+mod fit;
+pub(crate) mod grid;
 pub(crate) mod summary;
 mod surfaces;
 pub(crate) mod table;
@@ -91,16 +93,31 @@ fn render(name: &str, values: Value) -> String {
 
 /// What a template says about one experiment. `anchor` begins its links.
 fn values(results: &Results, anchor: &str, lang: Lang) -> Value {
-    let accuracy = figures::accuracy(results, lang);
-    let others = [
-        figures::gradient_map(results, lang),
-        figures::gradient_flow(results, lang),
-        figures::curves(results, lang),
-        figures::update_ratio(results, lang),
-        activations::figure(results, lang),
-    ];
+    let matrix = grid::matrix(results, lang);
+    let is_grid = matrix.is_some();
+    let curve = grid::sensitivity(results, lang);
+    // The first picture answers the experiment's question.
+    let mut first = [curve, matrix].into_iter().flatten();
+    let accuracy = first.next().unwrap_or_else(|| figures::accuracy(results, lang));
+    let of_rows = || {
+        [
+            fit::differences(results, lang),
+            fit::gap(results, lang),
+            fit::penalty(results, lang),
+            fit::weights(results, lang),
+            fit::signal(results, lang),
+            figures::gradient_map(results, lang),
+            figures::gradient_flow(results, lang),
+            figures::curves(results, lang),
+            figures::update_ratio(results, lang),
+            activations::figure(results, lang),
+        ]
+    };
+    let rest: Vec<Figure> = first.collect();
+    // A grid has too many rows for a picture of each.
+    let of_rows = if is_grid { Vec::new() } else { of_rows().into_iter().flatten().collect() };
     let surfaces = results.surfaces.as_ref().map(|s| surfaces::figures(s, lang)).unwrap_or_default();
-    let others: Vec<Value> = others.into_iter().flatten().map(figure).collect();
+    let others: Vec<Value> = rest.into_iter().chain(of_rows).map(figure).collect();
     let tally: Vec<Value> = table::tally(results)
         .into_iter()
         .filter(|(_, n)| *n > 0)

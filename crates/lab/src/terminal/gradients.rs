@@ -21,6 +21,10 @@ const DECADES: i32 = 24;
 #[must_use]
 pub fn gradients(results: &Results, lang: Lang, width: usize, colour: bool) -> String {
     let width = width.max(LEAST_WIDTH);
+    if results.rows.iter().any(|row| row.place.is_some()) {
+        // A grid has too many rows for bars.
+        return String::new();
+    }
     if !has_flow(results) {
         let text = say!(
             lang,

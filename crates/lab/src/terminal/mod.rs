@@ -6,6 +6,7 @@
 
 mod course;
 mod gradients;
+mod matrix;
 mod surfaces;
 mod table;
 mod text;

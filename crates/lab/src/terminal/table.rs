@@ -15,10 +15,13 @@ const SPARK: usize = 10;
 
 /// The table of networks: train and test accuracy as mean ± standard deviation
 /// over seeds, the published figure where there is one, and the test curve in
-/// little. Narrow tables lose the curve first, then shorten the names.
+/// little. A grid becomes a matrix of its means. Narrow tables lose the curve first, then shorten the names.
 #[must_use]
 pub fn table(results: &Results, lang: Lang, width: usize, colour: bool) -> String {
     let width = width.max(LEAST_WIDTH);
+    if let Some(matrix) = super::matrix::matrix(results, lang, width, colour) {
+        return matrix;
+    }
     let lines: Vec<Line> = results.rows.iter().map(|row| line(row, lang)).collect();
     let any = |column: fn(&Line) -> &str| lines.iter().any(|l| !column(l).is_empty());
     let columns: Vec<(&str, Column)> = [

@@ -123,6 +123,7 @@ fn run(n: usize, net: &Net, seed: usize) -> Run {
                 gradient_rms,
                 weight_rms,
                 update_rms: gradient_rms * 0.1,
+                penalty_rms: 0.0,
                 unit_spread: if net.zero { 0.0 } else { 0.1 },
             }
         });
@@ -173,6 +174,7 @@ fn run(n: usize, net: &Net, seed: usize) -> Run {
         curve: curve.collect(),
         flow: flow.collect(),
         activations: activations.to_vec(),
+        weights: Vec::new(),
         measures: BTreeMap::new(),
         weights_sha256: format!("{:064x}", (n * 100 + seed) as u128 * 0x1234_5678_9abc_def0_1234_5678),
     }
@@ -184,6 +186,7 @@ pub(crate) fn results() -> Results {
         id: net.id.into(),
         label: text(net.en, net.ja),
         reference: Some(format!("vg2.{}", net.id)),
+        place: None,
         published: Some(Published {
             notebooks: vec![net.goal.0 + 0.001],
             mean: net.goal.0 + 0.0008,
