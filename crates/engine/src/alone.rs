@@ -2,8 +2,9 @@
 
 use crate::Shape;
 use crate::error::Problem;
-use crate::layer::{Backward, Cx, Forward, Layer, LayerKind, LayerPlan, Mode};
+use crate::layer::{Backward, Cx, Forward, Layer, LayerKind, LayerPlan, Mode, Then};
 use crate::rng::{Rng, Stream};
+use kobai_kernels::norm::After;
 use kobai_kernels::{Isa, Pool, Real};
 
 /// One layer with the memory that its plan asks for.
@@ -150,6 +151,7 @@ impl<T: Real> Alone<T> {
                 output: &mut self.output,
                 saved: &mut self.saved,
                 scratch: &mut self.scratch,
+                then: Then::default(),
             },
         );
         self.output.clone()
@@ -196,6 +198,7 @@ impl<T: Real> Alone<T> {
                 grad_inputs: &mut grad_inputs,
                 grad_params: &mut grad_params,
                 scratch: &mut self.scratch,
+                after: After::Nothing,
             },
         );
         Gradients { inputs: grads, params: grad_params }

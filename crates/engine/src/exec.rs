@@ -1,12 +1,14 @@
 //! Runs a plan.
 
 use crate::arena::{Arena, Pieces, place};
-use crate::layer::{Backward, Cx, Forward, Layer, Mode};
+use crate::layer::{Backward, Cx, Forward, Layer, Mode, Then};
+use crate::layers::in_pieces;
 use crate::loss::{Reduction, Score, Targets};
 use crate::observe::{Event, Observer, Part, Probe};
 use crate::optim::Updater;
-use crate::plan::{BackwardStep, ForwardStep, LossStep, NodePlan, Plan, Program, SlotId, Step};
+use crate::plan::{BackwardStep, ForwardStep, Fused, LossStep, NodePlan, Plan, Program, SlotId, Step};
 use crate::rng::{Rng, Stream};
+use kobai_kernels::norm::After;
 use kobai_kernels::{Pool, Real, elementwise};
 use std::ops::Range;
 use std::sync::Arc;
@@ -161,7 +163,7 @@ impl<T: Real> Executor<T> {
         watch: &mut dyn Observer<T>,
     ) -> Score {
         let score = self.forward_backward(n, targets, watch);
-        updater.update(self.plan.options.isa, &mut self.params, &mut self.grads);
+        updater.update(self.plan.options.isa, &self.pool, &mut self.params, &mut self.grads);
         ended(watch.probe(), Part::Update);
         if watch.wants(self.step).updated {
             for node in self.plan.nodes.iter().filter(|n| !n.params.is_empty()) {
@@ -231,11 +233,20 @@ impl<T: Real> Executor<T> {
     ) -> Score {
         let wants = watch.wants(self.step);
         let mut score = Score::default();
+        let mut done = 0;
         for step in &program.steps {
+            if done > 0 {
+                done -= 1;
+                continue;
+            }
             match step {
+                Step::Forward(s) if s.elsewhere && !wants.forward => {}
                 Step::Forward(s) => {
                     let node = &plan.nodes[s.node];
-                    self.forward(plan, program, s, (mode, n), watch.probe());
+                    // Whoever looks sees every value; the bits are the same.
+                    let fused = s.fused.filter(|_| !wants.forward);
+                    done = fused.map_or(0, |f| f.steps);
+                    self.forward(plan, program, s, fused, (mode, n), watch.probe());
                     ended(watch.probe(), Part::Forward(s.node));
                     if wants.forward && mode == Mode::Train {
                         let (start, len) = place(program, s.output, n);
@@ -251,9 +262,11 @@ impl<T: Real> Executor<T> {
                         Some(weight) => score.loss_sum += weight * this.loss_sum,
                     }
                 }
+                Step::Backward(s) if s.elsewhere && !wants.backward => {}
                 Step::Backward(s) => {
                     let node = &plan.nodes[s.node];
-                    self.backward(plan, program, s, n, watch.probe());
+                    let undoes = if wants.backward { After::Nothing } else { s.undoes };
+                    self.backward(plan, program, s, undoes, n, watch.probe());
                     ended(watch.probe(), Part::Backward(s.node));
                     if wants.backward && !node.params.is_empty() {
                         let (start, len) = place(program, s.grad_output, n);
@@ -268,10 +281,14 @@ impl<T: Real> Executor<T> {
                     }
                 }
                 Step::Accumulate { from, to } => {
+                    let sum = *to;
                     let mut pieces = Pieces::new(self.arena.elements(), program, n, &[*from, *to]);
                     let to = pieces.take(Some(*to));
-                    elementwise::add_assign(plan.options.isa, to, pieces.get(Some(*from)));
-                    ended(watch.probe(), Part::Accumulate(program.slots[from.0].node));
+                    let from = pieces.get(Some(*from));
+                    in_pieces(&self.pool, to, |at, to| {
+                        elementwise::add_assign(plan.options.isa, to, &from[at]);
+                    });
+                    ended(watch.probe(), Part::Accumulate(program.slots[sum.0].node));
                 }
             }
         }
@@ -283,6 +300,7 @@ impl<T: Real> Executor<T> {
         plan: &Plan,
         program: &Program,
         s: &ForwardStep,
+        fused: Option<Fused>,
         (mode, n): (Mode, usize),
         probe: Option<&dyn Probe>,
     ) {
@@ -292,9 +310,11 @@ impl<T: Real> Executor<T> {
             self.copy(program, s.inputs[0], s.output, n);
         }
         let cx = Cx { mode, probe, ..context(&self.pool, self.rng, self.step, plan, node, n) };
-        let ids = s.inputs.iter().copied().chain([s.output]).chain(s.saved).chain(s.scratch);
+        let to = fused.map_or(s.output, |f| f.output);
+        let add = fused.and_then(|f| f.add);
+        let ids = s.inputs.iter().copied().chain([to]).chain(s.saved).chain(s.scratch).chain(add);
         let mut pieces = Pieces::collect(self.arena.elements(), program, n, ids);
-        let output = pieces.take(Some(s.output));
+        let output = pieces.take(Some(to));
         let saved = pieces.take(s.saved);
         let scratch = pieces.take(s.scratch);
         let mut inputs = [&[][..]; MAX_INPUTS];
@@ -312,6 +332,10 @@ impl<T: Real> Executor<T> {
                 output,
                 saved,
                 scratch,
+                then: Then {
+                    add: add.map(|add| pieces.get(Some(add))),
+                    after: fused.map_or(After::Nothing, |f| f.after),
+                },
             },
         );
     }
@@ -348,6 +372,7 @@ impl<T: Real> Executor<T> {
         plan: &Plan,
         program: &Program,
         s: &BackwardStep,
+        undoes: After,
         n: usize,
         probe: Option<&dyn Probe>,
     ) {
@@ -382,6 +407,7 @@ impl<T: Real> Executor<T> {
                 grad_inputs: &mut grad_inputs[..s.grad_inputs.len()],
                 grad_params: &mut self.grads[node.params.clone()],
                 scratch,
+                after: undoes,
             },
         );
     }

@@ -18,6 +18,7 @@ use crate::layers::{
 };
 use crate::observe::{Part, Probe};
 use crate::rng::{Draw, Rng, Stream};
+use kobai_kernels::norm::After;
 use kobai_kernels::{Isa, Pool, Real};
 
 /// Whether a step learns.
@@ -69,6 +70,12 @@ pub struct LayerPlan {
     /// Whether the layer transforms its input where it lies. Forward then finds
     /// the input in `output`, and backward the gradient in `grad_inputs[0]`.
     pub in_place: bool,
+    /// Whether the layer can add to its output and activate it in the same pass
+    /// ([`Then`]).
+    pub fuses: bool,
+    /// Whether the gradient with respect to every input is the gradient with respect
+    /// to the output, so that nobody needs to copy it.
+    pub passes_gradient: bool,
     /// Multiply-adds of one example, forward.
     pub macs: u64,
     /// Algorithm, chosen from the shape; empty if there is only one.
@@ -96,6 +103,8 @@ impl LayerPlan {
             reads_input: false,
             reads_output: false,
             in_place: false,
+            fuses: false,
+            passes_gradient: false,
             macs: 0,
             algorithm: "",
             min_batch: 1,
@@ -245,6 +254,24 @@ pub struct Forward<'a, T> {
     pub saved: &'a mut [T],
     /// Scratch.
     pub scratch: &'a mut [T],
+    /// What happens to each value of the output in the same pass; nothing unless
+    /// the plan says that the layer can ([`LayerPlan::fuses`]).
+    pub then: Then<'a, T>,
+}
+
+/// What follows a layer and is computed in its pass over memory.
+#[derive(Clone, Copy, Debug)]
+pub struct Then<'a, T> {
+    /// Values to be added to the output.
+    pub add: Option<&'a [T]>,
+    /// An activation of the sum.
+    pub after: After,
+}
+
+impl<T> Default for Then<'_, T> {
+    fn default() -> Self {
+        Then { add: None, after: After::Nothing }
+    }
 }
 
 /// Memory of a backward call.
@@ -267,6 +294,9 @@ pub struct Backward<'a, T> {
     pub grad_params: &'a mut [T],
     /// Scratch.
     pub scratch: &'a mut [T],
+    /// The activation that was computed in the forward pass: `grad_output` is the
+    /// gradient with respect to its output.
+    pub after: After,
 }
 
 impl<T> Backward<'_, T> {

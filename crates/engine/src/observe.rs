@@ -89,7 +89,7 @@ pub enum Part {
 
 /// Is told when each part of a step has ended. It holds the clock, which the
 /// engine has not.
-pub trait Probe: std::fmt::Debug {
+pub trait Probe: std::fmt::Debug + Sync {
     /// A part has ended; the next one begins.
     fn ended(&self, part: Part);
 }

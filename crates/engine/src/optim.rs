@@ -6,7 +6,7 @@
 //! update.
 
 use crate::plan::{ParamSlot, Plan};
-use kobai_kernels::{Isa, Real, optim as kernel, reduce};
+use kobai_kernels::{Isa, Pool, Real, optim as kernel, reduce};
 use std::ops::Range;
 
 mod moments;
@@ -14,6 +14,9 @@ mod schedule;
 
 pub use moments::{Moments, MomentsError};
 pub use schedule::{Decay, Schedule};
+
+/// Elements of a task of an update.
+const PIECE: usize = 1 << 14;
 
 /// A rule for changing params, with g the gradient and t = 1, 2, … the update.
 ///
@@ -307,8 +310,10 @@ impl<T: Real> Updater<T> {
         *self.updates.optimizer.lr_mut() = lr;
     }
 
-    /// One update. The gradients are changed by clipping and penalties.
-    pub fn update(&mut self, isa: Isa, params: &mut [T], grads: &mut [T]) {
+    /// One update, in one pass over params, gradients and moments. The gradients are
+    /// changed by clipping and penalties. Nothing clears them: the next step overwrites
+    /// each.
+    pub fn update(&mut self, isa: Isa, pool: &Pool, params: &mut [T], grads: &mut [T]) {
         self.t += 1;
         self.clip(isa, grads);
         if self.updates.maximize {
@@ -316,18 +321,22 @@ impl<T: Real> Updater<T> {
                 kobai_kernels::elementwise::scale(isa, -T::ONE, &mut grads[range.clone()]);
             }
         }
+        let Updater { updates, t, .. } = *self;
         for (range, decay) in &self.parts {
             let (p, g) = (&mut params[range.clone()], &mut grads[range.clone()]);
-            if *decay {
-                match self.updates.penalty {
-                    Penalty::None => {}
-                    Penalty::L1(lambda) => kernel::add_l1(isa, lambda, p, g),
-                    Penalty::L2(lambda) => kernel::add_l2(isa, lambda, p, g),
-                }
-            }
             let m = if self.first.is_empty() { &mut [] } else { &mut self.first[range.clone()] };
             let v = if self.second.is_empty() { &mut [] } else { &mut self.second[range.clone()] };
-            self.updates.optimizer.update(isa, (self.t, *decay), p, g, [m, v]);
+            // Pieces stay in the cache from the penalty to the update.
+            pool.pieces_mut([p, g, m, v], PIECE, |_, [p, g, m, v]| {
+                if *decay {
+                    match updates.penalty {
+                        Penalty::None => {}
+                        Penalty::L1(lambda) => kernel::add_l1(isa, lambda, p, g),
+                        Penalty::L2(lambda) => kernel::add_l2(isa, lambda, p, g),
+                    }
+                }
+                updates.optimizer.update(isa, (t, *decay), p, g, [m, v]);
+            });
         }
     }
 

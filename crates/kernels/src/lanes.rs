@@ -29,6 +29,18 @@ pub(crate) trait Lanes: Copy {
     unsafe fn mul(self, b: Self) -> Self;
     /// `self * b + c`
     unsafe fn fma(self, b: Self, c: Self) -> Self;
+    /// (x, tap) where x > self or x is no number, (self, at) elsewhere.
+    unsafe fn larger(self, at: Self, x: Self, tap: Self) -> (Self, Self);
+    /// `value` where self = b, 0 elsewhere.
+    unsafe fn where_equal(self, b: Self, value: Self) -> Self;
+    /// 0 where y ≤ bound, self elsewhere, also where y is no number.
+    unsafe fn unless_at_most(self, y: Self, bound: Self) -> Self;
+    /// 0 where y ≥ bound, self elsewhere, also where y is no number.
+    unsafe fn unless_at_least(self, y: Self, bound: Self) -> Self;
+    /// As many bytes, as numbers.
+    unsafe fn load_bytes(from: *const u8) -> Self;
+    /// Whole numbers from 0 to 255 as bytes.
+    unsafe fn store_bytes(self, to: *mut u8);
 }
 
 /// Asks for the cache lines of `len` elements, to arrive in the second-level
@@ -103,6 +115,36 @@ impl<A: Arith> Lanes for Portable<A> {
     unsafe fn fma(self, b: Self, c: Self) -> Self {
         Self::each(|i| A::fma(self.0[i], b.0[i], c.0[i]))
     }
+    #[inline(always)]
+    unsafe fn larger(self, at: Self, x: Self, tap: Self) -> (Self, Self) {
+        let wins = |i: usize| x.0[i] > self.0[i] || x.0[i].is_nan();
+        let pick = |a: &Self, b: &Self| Self::each(|i| if wins(i) { a.0[i] } else { b.0[i] });
+        (pick(&x, &self), pick(&tap, &at))
+    }
+    #[inline(always)]
+    unsafe fn where_equal(self, b: Self, value: Self) -> Self {
+        Self::each(|i| if self.0[i] == b.0[i] { value.0[i] } else { 0.0 })
+    }
+    #[inline(always)]
+    unsafe fn unless_at_most(self, y: Self, bound: Self) -> Self {
+        Self::each(|i| if y.0[i] <= bound.0[i] { 0.0 } else { self.0[i] })
+    }
+    #[inline(always)]
+    unsafe fn unless_at_least(self, y: Self, bound: Self) -> Self {
+        Self::each(|i| if y.0[i] >= bound.0[i] { 0.0 } else { self.0[i] })
+    }
+    #[inline(always)]
+    unsafe fn load_bytes(from: *const u8) -> Self {
+        // SAFETY: the caller has four readable bytes.
+        Self::each(|i| f32::from(unsafe { *from.add(i) }))
+    }
+    #[inline(always)]
+    unsafe fn store_bytes(self, to: *mut u8) {
+        for (i, x) in self.0.into_iter().enumerate() {
+            // SAFETY: the caller has four writable bytes.
+            unsafe { *to.add(i) = x as u8 };
+        }
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -170,6 +212,46 @@ mod x86 {
             // SAFETY: the caller has FMA.
             unsafe { _mm256_fmadd_ps(self, b, c) }
         }
+        #[inline(always)]
+        unsafe fn larger(self, at: Self, x: Self, tap: Self) -> (Self, Self) {
+            // SAFETY: the caller has AVX.
+            unsafe {
+                let larger = _mm256_cmp_ps::<_CMP_GT_OQ>(x, self);
+                let wins = _mm256_or_ps(larger, _mm256_cmp_ps::<_CMP_UNORD_Q>(x, x));
+                (_mm256_blendv_ps(self, x, wins), _mm256_blendv_ps(at, tap, wins))
+            }
+        }
+        #[inline(always)]
+        unsafe fn where_equal(self, b: Self, value: Self) -> Self {
+            // SAFETY: the caller has AVX.
+            unsafe { _mm256_and_ps(_mm256_cmp_ps::<_CMP_EQ_OQ>(self, b), value) }
+        }
+        #[inline(always)]
+        unsafe fn unless_at_most(self, y: Self, bound: Self) -> Self {
+            // SAFETY: the caller has AVX.
+            unsafe { _mm256_andnot_ps(_mm256_cmp_ps::<_CMP_LE_OQ>(y, bound), self) }
+        }
+        #[inline(always)]
+        unsafe fn unless_at_least(self, y: Self, bound: Self) -> Self {
+            // SAFETY: the caller has AVX.
+            unsafe { _mm256_andnot_ps(_mm256_cmp_ps::<_CMP_GE_OQ>(y, bound), self) }
+        }
+        #[inline(always)]
+        unsafe fn load_bytes(from: *const u8) -> Self {
+            // SAFETY: the caller has AVX2 and 8 readable bytes.
+            unsafe { _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(from.cast()))) }
+        }
+        #[inline(always)]
+        unsafe fn store_bytes(self, to: *mut u8) {
+            // SAFETY: the caller has AVX2 and 8 writable bytes; values fit, so that
+            // saturation changes none.
+            unsafe {
+                let words = _mm256_cvtps_epi32(self);
+                let (low, high) = (_mm256_castsi256_si128(words), _mm256_extracti128_si256::<1>(words));
+                let halves = _mm_packs_epi32(low, high);
+                _mm_storel_epi64(to.cast(), _mm_packus_epi16(halves, halves));
+            }
+        }
     }
 
     impl Lanes for __m512 {
@@ -219,6 +301,40 @@ mod x86 {
         unsafe fn fma(self, b: Self, c: Self) -> Self {
             // SAFETY: the caller has AVX-512F.
             unsafe { _mm512_fmadd_ps(self, b, c) }
+        }
+        #[inline(always)]
+        unsafe fn larger(self, at: Self, x: Self, tap: Self) -> (Self, Self) {
+            // SAFETY: the caller has AVX-512F.
+            unsafe {
+                let larger = _mm512_cmp_ps_mask::<_CMP_GT_OQ>(x, self);
+                let wins = larger | _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(x, x);
+                (_mm512_mask_blend_ps(wins, self, x), _mm512_mask_blend_ps(wins, at, tap))
+            }
+        }
+        #[inline(always)]
+        unsafe fn where_equal(self, b: Self, value: Self) -> Self {
+            // SAFETY: the caller has AVX-512F.
+            unsafe { _mm512_maskz_mov_ps(_mm512_cmp_ps_mask::<_CMP_EQ_OQ>(self, b), value) }
+        }
+        #[inline(always)]
+        unsafe fn unless_at_most(self, y: Self, bound: Self) -> Self {
+            // SAFETY: the caller has AVX-512F.
+            unsafe { _mm512_maskz_mov_ps(!_mm512_cmp_ps_mask::<_CMP_LE_OQ>(y, bound), self) }
+        }
+        #[inline(always)]
+        unsafe fn unless_at_least(self, y: Self, bound: Self) -> Self {
+            // SAFETY: the caller has AVX-512F.
+            unsafe { _mm512_maskz_mov_ps(!_mm512_cmp_ps_mask::<_CMP_GE_OQ>(y, bound), self) }
+        }
+        #[inline(always)]
+        unsafe fn load_bytes(from: *const u8) -> Self {
+            // SAFETY: the caller has AVX-512F and 16 readable bytes.
+            unsafe { _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(from.cast()))) }
+        }
+        #[inline(always)]
+        unsafe fn store_bytes(self, to: *mut u8) {
+            // SAFETY: the caller has AVX-512F and 16 writable bytes.
+            unsafe { _mm_storeu_si128(to.cast(), _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(self))) }
         }
     }
 }

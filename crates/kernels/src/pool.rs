@@ -156,6 +156,40 @@ impl Pool {
             task(i, chunk);
         });
     }
+
+    /// Cuts several slices at the same places and calls `task(i, pieces)` for pieces of
+    /// `len` elements (the last may be shorter). Slices have one length, or are empty.
+    ///
+    /// # Panics
+    /// If two slices that are not empty differ in length, or `len` is 0.
+    pub fn pieces_mut<T: Send, const N: usize>(
+        &self,
+        data: [&mut [T]; N],
+        len: usize,
+        task: impl Fn(usize, [&mut [T]; N]) + Sync,
+    ) {
+        let total = data.iter().map(|d| d.len()).max().unwrap_or(0);
+        assert!(data.iter().all(|d| d.is_empty() || d.len() == total), "slices of different lengths");
+        assert!(len > 0, "pieces of length 0");
+        let bases = data.map(|d| (d.is_empty(), Shares(d.as_mut_ptr())));
+        self.run(total.div_ceil(len), &|i| {
+            let bases = &bases;
+            let start = i * len;
+            task(
+                i,
+                std::array::from_fn(|k| {
+                    let (empty, base) = &bases[k];
+                    if *empty {
+                        return &mut [][..];
+                    }
+                    // SAFETY: start < total, and the piece ends within total elements, the
+                    // length of this slice; pieces of different tasks do not overlap, and
+                    // the slices are borrowed until all tasks have ended.
+                    unsafe { std::slice::from_raw_parts_mut(base.0.add(start), len.min(total - start)) }
+                }),
+            );
+        });
+    }
 }
 
 /// A pointer whose targets the tasks of one loop divide among themselves.
@@ -335,6 +369,23 @@ mod tests {
             count.fetch_add(1, Ordering::Relaxed);
         });
         assert_eq!(count.load(Ordering::Relaxed), 8);
+    }
+
+    #[test]
+    fn pieces_are_cut_alike() {
+        let pool = Pool::new(3);
+        let (mut a, mut b) = (vec![0usize; 103], vec![0usize; 103]);
+        pool.pieces_mut([&mut a[..], &mut b[..], &mut []], 10, |i, [a, b, none]| {
+            assert!(none.is_empty() && a.len() == b.len());
+            a.iter_mut().for_each(|x| *x += i + 1);
+            b.iter_mut().for_each(|x| *x += 2 * i);
+        });
+        assert!(a.iter().enumerate().all(|(j, x)| *x == j / 10 + 1));
+        assert!(b.iter().enumerate().all(|(j, x)| *x == j / 10 * 2));
+        let uneven = std::panic::catch_unwind(|| {
+            Pool::serial().pieces_mut([&mut [0u8; 2][..], &mut [0; 3]], 1, |_, _| {});
+        });
+        assert!(uneven.is_err());
     }
 
     #[test]

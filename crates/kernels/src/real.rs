@@ -55,6 +55,21 @@ pub trait Real:
     fn as_f32(values: &[Self]) -> Option<&[f32]>;
     /// The slice itself if the type is `f32`.
     fn as_f32_mut(values: &mut [Self]) -> Option<&mut [f32]>;
+
+    /// The memory of a slice, for what is saved in smaller units.
+    #[must_use]
+    fn bytes(values: &[Self]) -> &[u8] {
+        // SAFETY: any memory may be read as bytes; both types are without padding, and
+        // the length is that of the slice.
+        unsafe { std::slice::from_raw_parts(values.as_ptr().cast(), size_of_val(values)) }
+    }
+
+    /// The memory of a slice, to be written.
+    #[must_use]
+    fn bytes_mut(values: &mut [Self]) -> &mut [u8] {
+        // SAFETY: as above, and any bytes are a value of either type.
+        unsafe { std::slice::from_raw_parts_mut(values.as_mut_ptr().cast(), size_of_val(values)) }
+    }
 }
 
 impl Real for f32 {

@@ -12,7 +12,7 @@ use std::array::from_fn;
 use std::hint::black_box;
 
 use crate::simd::{Arith, Kernel, dispatch};
-use crate::{Isa, Real};
+use crate::{Isa, Pool, Real};
 
 /// Virtual lanes of a reduction.
 pub(crate) const LANES: usize = 16;
@@ -186,6 +186,40 @@ pub fn column_sums<T: Real>(isa: Isa, rows: usize, cols: usize, matrix: &[T], ou
     if cols > 0 {
         dispatch(isa, ColumnSums { matrix, out });
     }
+}
+
+/// Most partial sums of a column in [`column_sums_of_many`].
+pub const SUM_CHUNKS: usize = 16;
+
+/// Rows that are worth a chunk of their own.
+const CHUNK_ROWS: usize = 1 << 12;
+
+/// [`column_sums`] for many rows: in at most [`SUM_CHUNKS`] chunks of rows, whose number
+/// depends on the shape alone and whose sums are added in order. `partial` is scratch of
+/// at least [`SUM_CHUNKS`] · `cols` elements.
+pub fn column_sums_of_many<T: Real>(
+    isa: Isa,
+    pool: &Pool,
+    rows: usize,
+    cols: usize,
+    matrix: &[T],
+    partial: &mut [T],
+    out: &mut [T],
+) {
+    let chunks = (rows / CHUNK_ROWS).clamp(1, SUM_CHUNKS);
+    if chunks == 1 || cols == 0 {
+        return column_sums(isa, rows, cols, matrix, out);
+    }
+    assert_eq!(matrix.len(), rows * cols, "the matrix is not rows x columns");
+    assert_eq!(out.len(), cols, "one sum per column");
+    let rows_of = rows.div_ceil(chunks);
+    let partial = &mut partial[..rows.div_ceil(rows_of) * cols];
+    pool.chunks_mut(partial, cols, |i, sums| {
+        let at = i * rows_of * cols..matrix.len().min((i + 1) * rows_of * cols);
+        let matrix = &matrix[at];
+        column_sums(isa, matrix.len() / cols, cols, matrix, sums);
+    });
+    column_sums(isa, partial.len() / cols, cols, partial, out);
 }
 
 /// What [`Stats::of`] finds in one pass. Moments and extremes are those of the

@@ -8,6 +8,7 @@
 //! kernels are written with intrinsics in their own modules.
 
 use crate::Isa;
+use crate::lanes::Lanes;
 
 /// How `a * b + c` is computed.
 pub(crate) trait Arith: Copy {
@@ -57,6 +58,50 @@ pub(crate) type Portable = Plain;
 pub(crate) trait Kernel {
     type Output;
     fn run<A: Arith>(self) -> Self::Output;
+}
+
+/// A loop that says itself what stays in which vector.
+pub(crate) trait VectorKernel {
+    type Output;
+
+    /// `run` must be `#[inline(always)]`, and so must all that it calls.
+    ///
+    /// # Safety
+    /// The processor has the instruction set of `V`.
+    unsafe fn run<V: Lanes>(self) -> Self::Output;
+}
+
+/// Runs a vector kernel on an instruction set.
+#[inline]
+pub(crate) fn dispatch_vectors<K: VectorKernel>(isa: Isa, kernel: K) -> K::Output {
+    #[cfg(target_arch = "x86_64")]
+    {
+        if isa.is_avx512() {
+            // SAFETY: an `Isa` that says AVX-512 exists only if the processor has it.
+            return unsafe { vectors_avx512(kernel) };
+        }
+        if isa.is_avx2() {
+            // SAFETY: an `Isa` that says AVX2 exists only if the processor has AVX2 and FMA.
+            return unsafe { vectors_avx2(kernel) };
+        }
+    }
+    let _ = isa;
+    // SAFETY: plain loops need nothing.
+    unsafe { kernel.run::<crate::lanes::Portable<Portable>>() }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+fn vectors_avx512<K: VectorKernel>(kernel: K) -> K::Output {
+    // SAFETY: this function enables the features.
+    unsafe { kernel.run::<std::arch::x86_64::__m512>() }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn vectors_avx2<K: VectorKernel>(kernel: K) -> K::Output {
+    // SAFETY: this function enables the features.
+    unsafe { kernel.run::<std::arch::x86_64::__m256>() }
 }
 
 /// Runs a kernel on an instruction set.

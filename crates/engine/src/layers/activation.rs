@@ -1,3 +1,4 @@
+use super::in_pieces;
 use crate::Shape;
 use crate::error::Problem;
 use crate::layer::{Backward, Cx, Forward, Layer, LayerPlan, one_input};
@@ -171,10 +172,12 @@ impl Layer for Activation {
     }
 
     fn forward<T: Real>(&self, cx: &Cx<'_>, io: Forward<'_, T>) {
-        if self.reads_input() {
-            io.output.copy_from_slice(io.inputs[0]);
-        }
-        self.apply(cx.isa, io.output);
+        in_pieces(cx.pool, io.output, |at, output| {
+            if self.reads_input() {
+                output.copy_from_slice(&io.inputs[0][at]);
+            }
+            self.apply(cx.isa, output);
+        });
     }
 
     fn backward<T: Real>(&self, cx: &Cx<'_>, mut io: Backward<'_, T>) {
@@ -182,10 +185,12 @@ impl Layer for Activation {
             if self.reads_input() { (io.inputs[0], io.grad_output) } else { (io.output, &[][..]) };
         let copy = self.reads_input();
         if let Some(grad) = io.grad_input(0) {
-            if copy {
-                grad.copy_from_slice(from);
-            }
-            self.apply_backward(cx.isa, known, grad);
+            in_pieces(cx.pool, grad, |at, grad| {
+                if copy {
+                    grad.copy_from_slice(&from[at.clone()]);
+                }
+                self.apply_backward(cx.isa, &known[at], grad);
+            });
         }
     }
 }

@@ -1,3 +1,4 @@
+use super::in_pieces;
 use crate::Shape;
 use crate::error::Problem;
 use crate::layer::{Backward, Cx, Forward, Layer, LayerPlan};
@@ -46,15 +47,19 @@ impl Layer for Add {
 
     fn plan(&self, inputs: &[Shape]) -> Result<LayerPlan, Problem> {
         match *inputs {
-            [first, other] if first == other => Ok(LayerPlan::new(first)),
+            [first, other] if first == other => {
+                Ok(LayerPlan { passes_gradient: true, ..LayerPlan::new(first) })
+            }
             [first, other] => Err(Problem::Unequal { first, other }),
             _ => Err(Problem::Inputs { expected: 2, got: inputs.len() }),
         }
     }
 
     fn forward<T: Real>(&self, cx: &Cx<'_>, io: Forward<'_, T>) {
-        io.output.copy_from_slice(io.inputs[0]);
-        elementwise::add_assign(cx.isa, io.output, io.inputs[1]);
+        in_pieces(cx.pool, io.output, |at, output| {
+            output.copy_from_slice(&io.inputs[0][at.clone()]);
+            elementwise::add_assign(cx.isa, output, &io.inputs[1][at]);
+        });
     }
 
     fn backward<T: Real>(&self, _: &Cx<'_>, io: Backward<'_, T>) {

@@ -184,7 +184,10 @@ impl Layer for Conv2d {
         Ok(LayerPlan {
             params,
             reads_input: true,
-            scratch: Extent { fixed: conv.scratch_fixed(), per_example: conv.scratch_per_example() },
+            scratch: Extent {
+                fixed: conv.scratch_fixed().max(if self.bias { reduce::SUM_CHUNKS * outs } else { 0 }),
+                per_example: conv.scratch_per_example(),
+            },
             macs: conv.macs(),
             algorithm: conv.algorithm(),
             ..LayerPlan::new([outs, out_height, out_width].into())
@@ -206,7 +209,8 @@ impl Layer for Conv2d {
         conv::backward_weight(cx.isa, cx.pool, &conv, cx.n, x, g, io.scratch, grad_weight);
         if self.bias {
             let pixels = cx.n * conv.out_height() * conv.out_width();
-            reduce::column_sums(cx.isa, pixels, self.out_channels, g, grad_bias);
+            let (isa, outs) = (cx.isa, self.out_channels);
+            reduce::column_sums_of_many(isa, cx.pool, pixels, outs, g, io.scratch, grad_bias);
         }
         cx.params_done();
         let weight = &io.params[..conv.weight_len()];

@@ -1,3 +1,4 @@
+use super::in_pieces;
 use crate::Shape;
 use crate::error::Problem;
 use crate::layer::{Backward, Cx, Forward, Layer, LayerPlan, Mode, one_input};
@@ -73,7 +74,9 @@ impl Dropout {
             Scaling::Eval => 1.0,
         };
         let (key, tail) = cx.draw(Stream::Dropout).key_and_tail();
-        dropout::apply(cx.isa, key, tail, 0, self.p as f32, T::from_f64(scale), values);
+        in_pieces(cx.pool, values, |at, values| {
+            dropout::apply(cx.isa, key, tail, at.start, self.p as f32, T::from_f64(scale), values);
+        });
     }
 }
 

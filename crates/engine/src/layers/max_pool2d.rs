@@ -1,8 +1,10 @@
+use super::in_pieces;
 use crate::Shape;
 use crate::error::Problem;
-use crate::layer::{Backward, Cx, Forward, Layer, LayerPlan, in_range, one_image};
-use kobai_kernels::Real;
+use crate::layer::{Backward, Cx, Extent, Forward, Layer, LayerPlan, in_range, one_image};
+use kobai_kernels::norm::After;
 use kobai_kernels::pool2d::{self, Axis, Pool2d};
+use kobai_kernels::{Real, activation};
 
 /// The largest value of each window of an image, channel by channel.
 ///
@@ -21,8 +23,10 @@ use kobai_kernels::pool2d::{self, Axis, Pool2d};
 /// after the image is left out.
 ///
 /// # Saved
-/// Nothing; backward reads the input and the output and finds the largest value
-/// again.
+/// Where the largest value was, a byte for each output. For windows of more than 256
+/// values nothing: backward reads the input and finds it again. A ReLU or ReLU6
+/// before the pooling is computed in its pass: the largest of clamped values is the
+/// clamped largest value.
 ///
 /// # Train/Eval
 /// The same.
@@ -124,19 +128,40 @@ impl Layer for MaxPool2d {
 
     fn plan(&self, inputs: &[Shape]) -> Result<LayerPlan, Problem> {
         let by = self.geometry(inputs)?;
-        Ok(LayerPlan { reads_input: true, reads_output: true, ..LayerPlan::new(output(&by)) })
+        let saves = pool2d::fits_a_byte(self.kernel);
+        let positions = if saves { pool2d::positions_len(&by) } else { 0 };
+        Ok(LayerPlan {
+            reads_input: !saves,
+            reads_output: true,
+            saved: Extent { fixed: 0, per_example: positions },
+            ..LayerPlan::new(output(&by))
+        })
     }
 
     fn forward<T: Real>(&self, cx: &Cx<'_>, io: Forward<'_, T>) {
         let by = planned(self.geometry(cx.shapes));
-        pool2d::max_forward(cx.isa, cx.pool, &by, cx.n, io.inputs[0], io.output);
+        let (x, after) = (io.inputs[0], io.then.after);
+        if io.saved.is_empty() {
+            pool2d::max_forward(cx.isa, cx.pool, &by, cx.n, x, io.output);
+            return in_pieces(cx.pool, io.output, |_, output| match after {
+                After::Nothing => {}
+                After::Relu => activation::relu(cx.isa, output),
+                After::Relu6 => activation::relu6(cx.isa, output),
+            });
+        }
+        pool2d::max_forward_saving(cx.isa, cx.pool, &by, after, cx.n, x, io.output, io.saved);
     }
 
     fn backward<T: Real>(&self, cx: &Cx<'_>, mut io: Backward<'_, T>) {
         let by = planned(self.geometry(cx.shapes));
-        let (x, y, g) = (io.inputs[0], io.output, io.grad_output);
-        if let Some(grad) = io.grad_input(0) {
-            pool2d::max_backward(cx.isa, cx.pool, &by, cx.n, x, y, g, grad);
+        let (x, y, g) = (io.inputs, io.output, io.grad_output);
+        let (saved, after) = (io.saved, io.after);
+        let Some(grad) = io.grad_input(0) else { return };
+        match x.first() {
+            Some(x) => pool2d::max_backward(cx.isa, cx.pool, &by, cx.n, x, y, g, grad),
+            None => {
+                pool2d::max_backward_saved(cx.isa, cx.pool, &by, after, cx.n, (y, saved), g, grad);
+            }
         }
     }
 }

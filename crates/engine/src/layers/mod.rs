@@ -27,3 +27,15 @@ pub use linear::Linear;
 pub use local_response_norm::LocalResponseNorm;
 pub use max_pool2d::MaxPool2d;
 pub use softmax::Softmax;
+
+use kobai_kernels::{Pool, Real};
+use std::ops::Range;
+
+/// Elements of a task of an element-wise loop.
+const PIECE: usize = 1 << 14;
+
+/// Calls `task(where, piece)` for the pieces of a slice, on all threads. For loops
+/// whose elements depend on no others.
+pub(crate) fn in_pieces<T: Real>(pool: &Pool, data: &mut [T], task: impl Fn(Range<usize>, &mut [T]) + Sync) {
+    pool.chunks_mut(data, PIECE, |i, piece| task(i * PIECE..i * PIECE + piece.len(), piece));
+}

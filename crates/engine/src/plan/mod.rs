@@ -8,6 +8,7 @@
 //! `field.rs`; `tensors.rs` lists what a file of weights holds.
 
 mod field;
+mod fusion;
 mod memory;
 mod program;
 mod table;
@@ -21,6 +22,7 @@ use kobai_kernels::Isa;
 use std::ops::Range;
 
 pub use field::{Field, Window};
+pub use fusion::Fused;
 pub use program::{BackwardStep, ForwardStep, LossStep, Program, Role, Slot, SlotId, Step};
 pub use tensors::{Tensor, TensorKind};
 
@@ -209,6 +211,22 @@ impl Plan {
     #[must_use]
     pub fn output_shape(&self) -> Shape {
         self.nodes[self.output].plan.output
+    }
+
+    /// The node whose pass over memory does a node's work in a training step, too.
+    #[must_use]
+    pub fn fused_into(&self, node: usize) -> Option<usize> {
+        let steps = &self.train.steps;
+        let at = steps.iter().position(|s| matches!(s, Step::Forward(s) if s.node == node))?;
+        if let (Step::Forward(a), Some(Step::Forward(b))) = (&steps[at], steps.get(at + 1))
+            && a.elsewhere
+        {
+            return Some(b.node);
+        }
+        (1..=at.min(2)).find_map(|back| match &steps[at - back] {
+            Step::Forward(s) if s.fused.is_some_and(|f| f.steps >= back) => Some(s.node),
+            _ => None,
+        })
     }
 
     /// The node of this name.

@@ -1,8 +1,10 @@
 //! The steps of a training step or an evaluation, and the buffers they use.
 
 use super::NodePlan;
+use super::fusion::{Fused, fuse};
 use super::memory;
 use crate::layer::{Extent, LayerKind};
+use kobai_kernels::norm::After;
 use std::ops::Range;
 
 /// A buffer of a program.
@@ -49,6 +51,10 @@ pub struct ForwardStep {
     pub copy_first: bool,
     pub saved: Option<SlotId>,
     pub scratch: Option<SlotId>,
+    /// Another step does this one's work too, unless somebody watches.
+    pub elsewhere: bool,
+    /// What is computed in the same pass, unless somebody watches.
+    pub fused: Option<Fused>,
 }
 
 /// Computes the loss and, while training, its gradient with respect to the output.
@@ -76,6 +82,10 @@ pub struct BackwardStep {
     pub copy_first: bool,
     pub saved: Option<SlotId>,
     pub scratch: Option<SlotId>,
+    /// Another step does this one's work too, unless somebody watches.
+    pub elsewhere: bool,
+    /// The activation whose step this one takes over.
+    pub undoes: After,
 }
 
 /// One entry of a program.
@@ -243,6 +253,8 @@ impl<'a> Builder<'a> {
                 copy_first: node.plan.in_place && !in_place,
                 saved,
                 scratch,
+                elsewhere: false,
+                fused: None,
             }));
         }
     }
@@ -266,9 +278,14 @@ impl<'a> Builder<'a> {
     }
 
     fn backward(&mut self, needs: &[bool], mut gradients: Vec<Option<SlotId>>) {
+        // How many nodes wait for each buffer to be their gradient: layers that pass
+        // it on share theirs, and a shared one must not be changed.
+        let mut waiting = vec![0; self.slots.len()];
+        gradients.iter().flatten().for_each(|slot| waiting[slot.0] += 1);
         // A node with a loss may have readers too; their gradients are added to the loss's.
         for node in self.nodes.iter().rev() {
             let Some(grad_output) = gradients[node.index] else { continue };
+            waiting[grad_output.0] -= 1;
             let wanted: Vec<bool> = node.inputs.iter().map(|i| needs[*i]).collect();
             if node.layer.is_none() || (node.params.is_empty() && !wanted.contains(&true)) {
                 continue;
@@ -276,7 +293,8 @@ impl<'a> Builder<'a> {
             let in_place = node.plan.in_place
                 && wanted[0]
                 && gradients[node.inputs[0]].is_none()
-                && self.readers[node.inputs[0]].len() == 1;
+                && self.readers[node.inputs[0]].len() == 1
+                && waiting[grad_output.0] == 0;
             let mut grad_inputs = Vec::new();
             let mut sums = Vec::new();
             for (input, wanted) in node.inputs.iter().zip(&wanted) {
@@ -284,15 +302,36 @@ impl<'a> Builder<'a> {
                     grad_inputs.push(None);
                     continue;
                 }
+                let sum = gradients[*input];
+                if node.plan.passes_gradient && sum.is_none_or(|to| to != grad_output && waiting[to.0] == 1) {
+                    grad_inputs.push(None);
+                    match sum {
+                        None => {
+                            gradients[*input] = Some(grad_output);
+                            waiting[grad_output.0] += 1;
+                        }
+                        Some(to) => sums.push(Step::Accumulate { from: grad_output, to }),
+                    }
+                    continue;
+                }
                 let slot = if in_place {
                     grad_output
                 } else {
                     self.slot(Role::Gradient, *input, self.value_extent(*input))
                 };
+                waiting.resize(self.slots.len(), 0);
                 grad_inputs.push(Some(slot));
-                match gradients[*input] {
-                    None => gradients[*input] = Some(slot),
-                    Some(to) => sums.push(Step::Accumulate { from: slot, to }),
+                match sum {
+                    Some(to) if waiting[to.0] == 1 => sums.push(Step::Accumulate { from: slot, to }),
+                    _ => {
+                        if let Some(shared) = sum {
+                            // The same sum, in the buffer that nobody else waits for.
+                            waiting[shared.0] -= 1;
+                            sums.push(Step::Accumulate { from: shared, to: slot });
+                        }
+                        gradients[*input] = Some(slot);
+                        waiting[slot.0] += 1;
+                    }
                 }
             }
             let inputs = if node.plan.reads_input {
@@ -304,7 +343,13 @@ impl<'a> Builder<'a> {
                 Step::Forward(f) if f.node == node.index => Some(f.saved),
                 _ => None,
             });
+            if node.params.is_empty() && grad_inputs.iter().all(Option::is_none) {
+                // The gradient went on as it was.
+                self.steps.append(&mut sums);
+                continue;
+            }
             let scratch = self.optional(Role::Scratch, node.index, node.plan.scratch);
+            waiting.resize(self.slots.len(), 0);
             self.steps.push(Step::Backward(BackwardStep {
                 node: node.index,
                 inputs,
@@ -314,6 +359,8 @@ impl<'a> Builder<'a> {
                 grad_inputs,
                 saved: saved.flatten(),
                 scratch,
+                elsewhere: false,
+                undoes: After::Nothing,
             }));
             self.steps.append(&mut sums);
         }
@@ -321,7 +368,11 @@ impl<'a> Builder<'a> {
 
     fn finish(self, batch: usize, share: bool) -> Program {
         let output = self.output();
-        let Builder { steps, mut slots, values, train, .. } = self;
+        let single: Vec<bool> = (0..self.nodes.len())
+            .map(|i| self.readers[i].len() == 1 && self.heads.iter().all(|(head, _)| *head != i))
+            .collect();
+        let Builder { nodes, mut steps, mut slots, values, train, .. } = self;
+        fuse(nodes, &single, &mut steps);
         // The input is there before the first step; the output can be read after the last.
         let last = steps.len();
         touch(&mut slots, values[0], 0);
@@ -350,7 +401,8 @@ impl Step {
     pub fn slots(&self) -> Vec<SlotId> {
         match self {
             Step::Forward(s) => {
-                s.inputs.iter().chain([&s.output]).chain(&s.saved).chain(&s.scratch).copied().collect()
+                let own = s.inputs.iter().chain([&s.output]).chain(&s.saved).chain(&s.scratch).copied();
+                own.chain(s.fused.iter().flat_map(|f| f.add.into_iter().chain([f.output]))).collect()
             }
             Step::Loss(s) => [s.output, s.work, s.losses].iter().chain(&s.grad).copied().collect(),
             Step::Backward(s) => s

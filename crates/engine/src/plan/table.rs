@@ -29,7 +29,7 @@ impl Plan {
                 count(node.plan.param_len() as u64),
                 count(node.plan.macs),
                 sees(field, lang),
-                if node.plan.algorithm.is_empty() { "-".into() } else { node.plan.algorithm.into() },
+                self.algorithm(node, lang),
                 self.place(node.index, lang),
             ]);
         }
@@ -88,6 +88,19 @@ impl Plan {
             );
         }
         text
+    }
+
+    /// How a node is computed; for one that is computed within another, in which.
+    fn algorithm(&self, node: &NodePlan, lang: Lang) -> String {
+        match self.fused_into(node.index) {
+            Some(host) => {
+                let host = &self.nodes[host].name;
+                let host = host.rsplit('.').next().unwrap_or(host);
+                say!(lang, "in {host}", "{host} の中")
+            }
+            None if node.plan.algorithm.is_empty() => "-".into(),
+            None => node.plan.algorithm.into(),
+        }
     }
 
     /// Size and offset of a node's value.

@@ -9,6 +9,7 @@
 //! | `gather.rs` | blocks of that matrix on demand; phases of a stride |
 //! | `direct.rs` | images of few channels, read where they lie, for `f32` |
 //! | `indirect.rs` | the three passes as gathered products (`gemm/gathered.rs`, `weight.rs`) |
+//! | `depthwise/` | one filter for each channel, over channel vectors |
 //! | `portable.rs` | the same in plain loops, for `f64` and other processors |
 //! | `buffer.rs` | a thread's memory |
 //! | `winograd/` | 3×3 at stride 1 with a quarter of the products, for `f32` |
@@ -26,6 +27,7 @@
 //! same bits.
 
 mod buffer;
+mod depthwise;
 mod direct;
 mod gather;
 mod im2col;
@@ -126,9 +128,8 @@ impl Conv {
 
     /// The kind of convolution: `gemm` (1×1, a plain matrix product), `winograd
     /// 4x4` and `winograd 2x2` (3×3 at stride 1 in tiles of so many outputs), `direct`
-    /// (few channels), `depthwise` (one input channel for each group) or `indirect`.
-    /// `f64` runs Winograd and direct ones as `indirect`. Depthwise has no kernel of its own yet: it runs as a gathered
-    /// product for each group.
+    /// (few channels), `depthwise` (one filter for each channel) or `indirect`, a gathered
+    /// product for each group. `f64` runs Winograd and direct ones as `indirect`.
     #[must_use]
     pub fn algorithm(&self) -> &'static str {
         if let Some(m) = winograd::choose(self) {
@@ -149,12 +150,15 @@ impl Conv {
     }
 
     fn is_depthwise(&self) -> bool {
-        self.groups > 1 && self.groups == self.in_channels
+        depthwise::serves(self)
     }
 
     /// Scratch elements that do not depend on the number of images.
     #[must_use]
     pub fn scratch_fixed(&self) -> usize {
+        if self.is_depthwise() {
+            return depthwise::scratch_len(self);
+        }
         let tiles = winograd::choose(self).map_or(0, |m| winograd::scratch_len(self, m));
         let lines = if direct::applies(self) { direct::scratch_len(self) } else { 0 };
         indirect::scratch_len(self).max(tiles).max(lines)
@@ -234,6 +238,9 @@ pub fn forward<T: Real>(
     {
         return direct::forward(isa, pool, conv, n, x, weight, bias.and_then(T::as_f32), scratch, y);
     }
+    if conv.is_depthwise() {
+        return depthwise::forward(isa, pool, conv, x, weight, bias, scratch, y);
+    }
     indirect::forward(isa, pool, conv, n, x, weight, bias, scratch, y);
 }
 
@@ -266,6 +273,9 @@ pub fn backward_input<T: Real>(
     {
         return winograd::backward_input(isa, pool, conv, m, n, g, weight, scratch, grad_x);
     }
+    if conv.is_depthwise() {
+        return depthwise::backward_input(isa, pool, conv, g, weight, scratch, grad_x);
+    }
     indirect::backward_input(isa, pool, conv, n, g, weight, scratch, grad_x);
 }
 
@@ -296,6 +306,9 @@ pub fn backward_weight<T: Real>(
         && let (Some(scratch), Some(grad)) = (T::as_f32_mut(scratch), T::as_f32_mut(grad_weight))
     {
         return direct::backward_weight(isa, pool, conv, n, x, g, scratch, grad);
+    }
+    if conv.is_depthwise() {
+        return depthwise::backward_weight(isa, pool, conv, n, x, g, scratch, grad_weight);
     }
     indirect::backward_weight(isa, pool, conv, n, x, g, scratch, grad_weight);
 }

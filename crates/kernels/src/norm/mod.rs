@@ -1,192 +1,136 @@
 //! Batch normalisation over the rows of a [rows × channels] matrix; with images
 //! channels-last the rows are all pixels of all images.
 //!
-//! Order: each channel is summed over blocks of [`BLOCK_ROWS`] rows in row order,
-//! in the element type; the block sums are added in index order in double
-//! precision. It depends on the shape alone. The pieces are public because tasks
-//! may compute different blocks: [`batch_norm_train`] and [`batch_norm_backward`]
-//! call them one after the other and give the same bits.
+//! | file | what |
+//! |---|---|
+//! | `statistics.rs` | mean and variance of each channel in one pass over memory |
+//! | `apply.rs` | normalising, and the gradient; with an activation and a sum in the same pass |
 //!
-//! The variance is found in a second pass around the mean, never as the mean of
-//! squares less the square of the mean, which cancels. Operations are not fused:
-//! all instruction sets give the same bits.
+//! Order: each channel is summed over blocks of [`BLOCK_ROWS`] rows, in the element
+//! type: with c ≤ 256 channels row i goes to one of ⌊256/c⌋ sums in turn, which are then
+//! added in order. So are the squared differences from the block's own mean,
+//! while the block is still in the cache. Blocks are merged in index order in
+//! double precision (Chan, Golub & LeVeque 1979). It depends on the shape alone,
+//! and tasks are whole blocks or rows: any number of threads gives the same bits.
+//! The variance is never the mean of squares less the square of the mean, which
+//! cancels. Operations are not fused: all instruction sets give the same bits.
 //!
-//! Not inside: layer and group normalisation, threads.
+//! Not inside: layer and group normalisation.
 
-use crate::simd::{Arith, Kernel, dispatch};
-use crate::{Isa, Real};
+mod apply;
+mod statistics;
+
+pub use apply::{Backward, Channels, batch_norm_backward, gradient_sums, input_gradient, normalize};
+pub use statistics::{Statistics, statistics};
+
+use crate::elementwise::{each, each_pair};
+use crate::{Isa, Pool, Real};
 
 /// Rows per block of the sums.
 pub const BLOCK_ROWS: usize = 64;
 
-/// How many block sums there are for each quantity: blocks × channels.
-#[must_use]
-pub fn partial_len(rows: usize, channels: usize) -> usize {
-    rows.div_ceil(BLOCK_ROWS) * channels
+/// Elements of a task, about.
+const TASK: usize = 1 << 14;
+
+/// What happens to a normalised value in the same pass.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum After {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// max(x, 0).
+    Relu,
+    /// min(max(x, 0), 6).
+    Relu6,
 }
 
-fn check<T>(channels: usize, x: &[T]) -> usize {
+/// Scratch elements of the sums over `rows` rows: two for each block and channel.
+#[must_use]
+pub fn partial_len(rows: usize, channels: usize) -> usize {
+    2 * rows.div_ceil(BLOCK_ROWS) * channels
+}
+
+fn rows_of<T>(channels: usize, x: &[T]) -> usize {
     assert!(channels > 0, "no channels");
     assert_eq!(x.len() % channels, 0, "the values are not rows of {channels} channels");
     x.len() / channels
 }
 
-struct BlockSums<'a, T> {
-    channels: usize,
-    x: &'a [T],
-    /// Squared differences from the mean instead of the values.
-    mean: Option<&'a [T]>,
-    partial: &'a mut [T],
+/// Most values of a group of rows that is walked as one.
+const GROUP: usize = 256;
+
+/// Rows that are walked as one: short rows would leave loops no time to run.
+fn together(channels: usize) -> usize {
+    (GROUP / channels).max(1)
 }
 
-// The row functions take references as parameters: the compiler then knows that
-// they do not overlap and need not ask for each row.
-
-#[inline(always)]
-fn add_row<T: Real>(x: &[T], sum: &mut [T]) {
-    for (s, x) in sum.iter_mut().zip(x) {
-        *s += *x;
-    }
+/// A vector of channels, repeated for each row of a group.
+struct Tiled<'a, T> {
+    repeated: [T; GROUP],
+    channels: &'a [T],
 }
 
-#[inline(always)]
-fn add_square_row<T: Real>(x: &[T], mean: &[T], sum: &mut [T]) {
-    for ((s, x), m) in sum.iter_mut().zip(x).zip(mean) {
-        let d = *x - *m;
-        *s += d * d;
-    }
-}
-
-impl<T: Real> Kernel for BlockSums<'_, T> {
-    type Output = ();
+impl<'a, T: Real> Tiled<'a, T> {
     #[inline(always)]
-    fn run<A: Arith>(self) {
-        let blocks = self.x.chunks(BLOCK_ROWS * self.channels);
-        for (block, sum) in blocks.zip(self.partial.chunks_exact_mut(self.channels)) {
-            sum.fill(T::ZERO);
-            for x in block.chunks_exact(self.channels) {
-                match self.mean {
-                    None => add_row(x, sum),
-                    Some(mean) => add_square_row(x, mean, sum),
+    fn new(channels: &'a [T]) -> Self {
+        let mut repeated = [T::ZERO; GROUP];
+        if !channels.is_empty() {
+            for to in repeated.chunks_exact_mut(channels.len()) {
+                to.copy_from_slice(channels);
+            }
+        }
+        Tiled { repeated, channels }
+    }
+
+    /// For a group of rows, as many values as `len`.
+    #[inline(always)]
+    fn get(&self, len: usize) -> &[T] {
+        if len <= GROUP { &self.repeated[..len] } else { &self.channels[..len] }
+    }
+}
+
+/// Sums of a group of rows, kept apart for each row of it.
+struct Sums<'a, T> {
+    apart: [T; GROUP],
+    to: &'a mut [T],
+}
+
+impl<'a, T: Real> Sums<'a, T> {
+    #[inline(always)]
+    fn new(to: &'a mut [T]) -> Self {
+        to.fill(T::ZERO);
+        Sums { apart: [T::ZERO; GROUP], to }
+    }
+
+    #[inline(always)]
+    fn get(&mut self, len: usize) -> &mut [T] {
+        if self.to.len() <= GROUP { &mut self.apart[..len] } else { &mut self.to[..len] }
+    }
+
+    /// Adds the rows of the group, in order.
+    #[inline(always)]
+    fn fold(self) {
+        let channels = self.to.len();
+        if channels <= GROUP {
+            for row in self.apart.chunks_exact(channels) {
+                for (to, x) in self.to.iter_mut().zip(row) {
+                    *to += *x;
                 }
             }
         }
     }
-}
-
-/// Per block and channel Σ x. `x` starts at a multiple of [`BLOCK_ROWS`] rows of
-/// the matrix; `partial` has [`partial_len`] elements.
-pub fn block_sums<T: Real>(isa: Isa, channels: usize, x: &[T], partial: &mut [T]) {
-    let rows = check(channels, x);
-    assert_eq!(partial.len(), partial_len(rows, channels), "block sums");
-    dispatch(isa, BlockSums { channels, x, mean: None, partial });
-}
-
-/// Per block and channel Σ (x − mean)², as [`block_sums`].
-pub fn block_square_sums<T: Real>(isa: Isa, mean: &[T], x: &[T], partial: &mut [T]) {
-    let channels = mean.len();
-    let rows = check(channels, x);
-    assert_eq!(partial.len(), partial_len(rows, channels), "block sums");
-    dispatch(isa, BlockSums { channels, x, mean: Some(mean), partial });
-}
-
-/// Channels per accumulator of [`combine_blocks`].
-const TILE: usize = 32;
-
-struct Combine<'a, T> {
-    factor: f64,
-    partial: &'a [T],
-    out: &'a mut [T],
-}
-
-impl<T: Real> Kernel for Combine<'_, T> {
-    type Output = ();
-    #[inline(always)]
-    fn run<A: Arith>(self) {
-        let channels = self.out.len();
-        for (tile, out) in self.out.chunks_mut(TILE).enumerate() {
-            let mut sums = [0.0; TILE];
-            for block in self.partial.chunks_exact(channels) {
-                for (s, x) in sums.iter_mut().zip(&block[tile * TILE..][..out.len()]) {
-                    *s += x.to_f64();
-                }
-            }
-            for (out, s) in out.iter_mut().zip(sums) {
-                *out = T::from_f64(s * self.factor);
-            }
-        }
-    }
-}
-
-/// `out[c]` = `factor` · Σ over blocks of `partial[block, c]`, in index order and
-/// double precision.
-pub fn combine_blocks<T: Real>(isa: Isa, factor: f64, partial: &[T], out: &mut [T]) {
-    check(out.len(), partial);
-    dispatch(isa, Combine { factor, partial, out });
 }
 
 /// `rstd` = 1 / √(variance + eps).
 pub fn reciprocal_std<T: Real>(isa: Isa, eps: f64, variance: &[T], rstd: &mut [T]) {
     let eps = T::from_f64(eps);
-    crate::elementwise::each_pair(isa, rstd, variance, move |_, v| T::ONE / (v + eps).sqrt());
-}
-
-/// What one channel is normalised with; four slices of one length.
-#[derive(Clone, Copy, Debug)]
-pub struct Channels<'a, T> {
-    /// Mean.
-    pub mean: &'a [T],
-    /// 1 / √(variance + eps).
-    pub rstd: &'a [T],
-    /// Scale γ.
-    pub gamma: &'a [T],
-    /// Shift β.
-    pub beta: &'a [T],
-}
-
-impl<T> Channels<'_, T> {
-    fn count(&self) -> usize {
-        let n = self.mean.len();
-        assert!(
-            self.rstd.len() == n && self.gamma.len() == n && self.beta.len() == n,
-            "the channel vectors differ in length"
-        );
-        n
-    }
-}
-
-struct Normalize<'a, T>(&'a [T], Channels<'a, T>, &'a mut [T]);
-
-#[inline(always)]
-fn normalize_row<T: Real>(x: &[T], by: Channels<'_, T>, y: &mut [T]) {
-    let channels = by.mean.iter().zip(by.rstd).zip(by.gamma).zip(by.beta);
-    for ((y, x), (((mean, rstd), gamma), beta)) in y.iter_mut().zip(x).zip(channels) {
-        *y = (*x - *mean) * (*rstd * *gamma) + *beta;
-    }
-}
-
-impl<T: Real> Kernel for Normalize<'_, T> {
-    type Output = ();
-    #[inline(always)]
-    fn run<A: Arith>(self) {
-        let channels = self.1.mean.len();
-        for (x, y) in self.0.chunks_exact(channels).zip(self.2.chunks_exact_mut(channels)) {
-            normalize_row(x, self.1, y);
-        }
-    }
-}
-
-/// y = (x − mean) · (rstd · γ) + β for any number of rows.
-pub fn normalize<T: Real>(isa: Isa, x: &[T], by: Channels<'_, T>, y: &mut [T]) {
-    check(by.count(), x);
-    assert_eq!(x.len(), y.len(), "input and output differ in length");
-    dispatch(isa, Normalize(x, by, y));
+    each_pair(isa, rstd, variance, move |_, v| T::ONE / (v + eps).sqrt());
 }
 
 /// running = (1 − momentum) · running + momentum · batch.
 pub fn update_running<T: Real>(isa: Isa, momentum: f64, batch: &[T], running: &mut [T]) {
     let (new, old) = (T::from_f64(momentum), T::from_f64(1.0 - momentum));
-    crate::elementwise::each_pair(isa, running, batch, move |r, b| old * r + new * b);
+    each_pair(isa, running, batch, move |r, b| old * r + new * b);
 }
 
 /// The settings of batch normalisation.
@@ -198,6 +142,8 @@ pub struct BatchNorm {
     pub momentum: f64,
     /// Whether the running variance takes n / (n − 1) times the batch's (PyTorch: yes).
     pub unbiased_running: bool,
+    /// What happens to each value in the same pass.
+    pub after: After,
 }
 
 /// What the training pass reads and writes for each channel.
@@ -219,175 +165,62 @@ pub struct Training<'a, T> {
     pub partial: &'a mut [T],
 }
 
-/// y = γ (x − mean) / √(var + eps) + β with the batch's mean and biased variance;
-/// updates the running estimates and saves mean and rstd.
-pub fn batch_norm_train<T: Real>(isa: Isa, by: BatchNorm, x: &[T], to: Training<'_, T>, y: &mut [T]) {
+/// y = after(γ (x − mean) / √(var + eps) + β + `add`) with the batch's mean and biased
+/// variance; updates the running estimates and saves mean and rstd.
+#[allow(clippy::too_many_arguments, reason = "the operands of one operation")]
+pub fn batch_norm_train<T: Real>(
+    isa: Isa,
+    pool: &Pool,
+    by: BatchNorm,
+    x: &[T],
+    to: Training<'_, T>,
+    add: Option<&[T]>,
+    y: &mut [T],
+) {
     let channels = to.gamma.len();
-    let rows = check(channels, x);
+    let rows = rows_of(channels, x);
     assert!(rows > 0, "batch normalisation of no rows");
-    let n = rows as f64;
-    block_sums(isa, channels, x, to.partial);
-    combine_blocks(isa, 1.0 / n, to.partial, to.mean);
-    update_running(isa, by.momentum, to.mean, to.running_mean);
-
-    block_square_sums(isa, to.mean, x, to.partial);
     // One row has no unbiased variance; PyTorch refuses, here it counts as biased.
-    let of_running = if by.unbiased_running && rows > 1 { n - 1.0 } else { n };
-    combine_blocks(isa, 1.0 / of_running, to.partial, to.rstd);
-    update_running(isa, by.momentum, to.rstd, to.running_var);
-    combine_blocks(isa, 1.0 / n, to.partial, to.rstd);
-    let eps = T::from_f64(by.eps);
-    crate::elementwise::each(isa, to.rstd, move |v| T::ONE / (v + eps).sqrt());
-
-    normalize(isa, x, Channels { mean: to.mean, rstd: to.rstd, gamma: to.gamma, beta: to.beta }, y);
+    let of_running = if by.unbiased_running && rows > 1 { rows - 1 } else { rows } as f64;
+    let Training { gamma, beta, running_mean, running_var, mean, rstd, partial } = to;
+    let all = Statistics { mean: &mut *mean, squares: &mut *rstd, partial: &mut *partial };
+    statistics(isa, pool, x, all);
+    update_running(isa, by.momentum, mean, running_mean);
+    let (momentum, keep) = (T::from_f64(by.momentum), T::from_f64(1.0 - by.momentum));
+    for (running, squares) in running_var.iter_mut().zip(&*rstd) {
+        *running = keep * *running + momentum * T::from_f64(squares.to_f64() / of_running);
+    }
+    let (n, eps) = (rows as f64, T::from_f64(by.eps));
+    each(isa, rstd, move |s| T::ONE / (T::from_f64(s.to_f64() / n) + eps).sqrt());
+    let scale = &mut partial[..channels];
+    product(rstd, gamma, scale);
+    normalize(isa, pool, by.after, x, Channels { mean, scale, beta }, add, y);
 }
 
-/// y = γ (x − running mean) / √(running variance + eps) + β. `rstd` is scratch.
+/// y = after(γ (x − running mean) / √(running variance + eps) + β + `add`). `scale` is
+/// scratch.
+#[allow(clippy::too_many_arguments, reason = "the operands of one operation")]
 pub fn batch_norm_eval<T: Real>(
     isa: Isa,
-    eps: f64,
+    pool: &Pool,
+    (eps, after): (f64, After),
     x: &[T],
     running: (&[T], &[T]),
     affine: (&[T], &[T]),
-    rstd: &mut [T],
+    scale: &mut [T],
+    add: Option<&[T]>,
     y: &mut [T],
 ) {
-    reciprocal_std(isa, eps, running.1, rstd);
-    normalize(isa, x, Channels { mean: running.0, rstd, gamma: affine.0, beta: affine.1 }, y);
+    reciprocal_std(isa, eps, running.1, scale);
+    crate::elementwise::mul_assign(isa, scale, affine.0);
+    normalize(isa, pool, after, x, Channels { mean: running.0, scale, beta: affine.1 }, add, y);
 }
 
-struct GradSums<'a, T> {
-    x: &'a [T],
-    dy: &'a [T],
-    mean: &'a [T],
-    rstd: &'a [T],
-    dgamma: &'a mut [T],
-    dbeta: &'a mut [T],
-}
-
-#[inline(always)]
-fn add_grad_row<T: Real>(x: &[T], dy: &[T], mean: &[T], dgamma: &mut [T], dbeta: &mut [T]) {
-    let sums = dgamma.iter_mut().zip(dbeta.iter_mut());
-    for (((x, dy), mean), (dgamma, dbeta)) in x.iter().zip(dy).zip(mean).zip(sums) {
-        *dgamma += *dy * (*x - *mean);
-        *dbeta += *dy;
+/// `to` = a · b, element by element: the scale from rstd and γ.
+pub fn product<T: Real>(a: &[T], b: &[T], to: &mut [T]) {
+    for ((to, a), b) in to.iter_mut().zip(a).zip(b) {
+        *to = *a * *b;
     }
-}
-
-impl<T: Real> Kernel for GradSums<'_, T> {
-    type Output = ();
-    #[inline(always)]
-    fn run<A: Arith>(self) {
-        let channels = self.mean.len();
-        let blocks = self.x.chunks(BLOCK_ROWS * channels).zip(self.dy.chunks(BLOCK_ROWS * channels));
-        let sums = self.dgamma.chunks_exact_mut(channels).zip(self.dbeta.chunks_exact_mut(channels));
-        for ((x, dy), (dgamma, dbeta)) in blocks.zip(sums) {
-            dgamma.fill(T::ZERO);
-            dbeta.fill(T::ZERO);
-            for (x, dy) in x.chunks_exact(channels).zip(dy.chunks_exact(channels)) {
-                add_grad_row(x, dy, self.mean, dgamma, dbeta);
-            }
-            for (g, rstd) in dgamma.iter_mut().zip(self.rstd) {
-                *g *= *rstd;
-            }
-        }
-    }
-}
-
-/// Per block and channel Σ ∂y · x̂ and Σ ∂y, x̂ = (x − mean) · rstd.
-pub fn block_gradient_sums<T: Real>(
-    isa: Isa,
-    x: &[T],
-    dy: &[T],
-    saved: (&[T], &[T]),
-    dgamma: &mut [T],
-    dbeta: &mut [T],
-) {
-    let (mean, rstd) = saved;
-    let rows = check(mean.len(), x);
-    assert!(dy.len() == x.len() && rstd.len() == mean.len(), "gradient or rstd has another length");
-    let partial = partial_len(rows, mean.len());
-    assert!(dgamma.len() == partial && dbeta.len() == partial, "block sums");
-    dispatch(isa, GradSums { x, dy, mean, rstd, dgamma, dbeta });
-}
-
-/// What the input gradient needs for each channel.
-#[derive(Clone, Copy, Debug)]
-pub struct Backward<'a, T> {
-    /// Saved batch mean.
-    pub mean: &'a [T],
-    /// Saved rstd.
-    pub rstd: &'a [T],
-    /// Scale γ.
-    pub gamma: &'a [T],
-    /// Σ ∂y · x̂ over all rows.
-    pub dgamma: &'a [T],
-    /// Σ ∂y over all rows.
-    pub dbeta: &'a [T],
-}
-
-struct InputGrad<'a, T> {
-    per_row: T,
-    x: &'a [T],
-    by: Backward<'a, T>,
-    grad: &'a mut [T],
-}
-
-#[inline(always)]
-fn input_grad_row<T: Real>(per_row: T, x: &[T], by: Backward<'_, T>, grad: &mut [T]) {
-    let sums = by.dgamma.iter().zip(by.dbeta);
-    let channels = by.mean.iter().zip(by.rstd).zip(by.gamma).zip(sums);
-    for ((g, x), (((mean, rstd), gamma), (dgamma, dbeta))) in grad.iter_mut().zip(x).zip(channels) {
-        let x_hat = (*x - *mean) * *rstd;
-        *g = (*gamma * *rstd) * (*g - *dbeta * per_row - x_hat * (*dgamma * per_row));
-    }
-}
-
-impl<T: Real> Kernel for InputGrad<'_, T> {
-    type Output = ();
-    #[inline(always)]
-    fn run<A: Arith>(self) {
-        let channels = self.by.mean.len();
-        for (x, g) in self.x.chunks_exact(channels).zip(self.grad.chunks_exact_mut(channels)) {
-            input_grad_row(self.per_row, x, self.by, g);
-        }
-    }
-}
-
-/// ∂x = γ rstd · (∂y − Σ∂y / n − x̂ · Σ(∂y x̂) / n) in place, for any number of the
-/// `rows` (n) rows that the sums were taken over.
-pub fn input_gradient<T: Real>(isa: Isa, rows: usize, x: &[T], by: Backward<'_, T>, grad: &mut [T]) {
-    let c = by.mean.len();
-    check(c, x);
-    assert_eq!(x.len(), grad.len(), "input and gradient differ in length");
-    assert!(
-        by.rstd.len() == c && by.gamma.len() == c && by.dgamma.len() == c && by.dbeta.len() == c,
-        "the channel vectors differ in length"
-    );
-    dispatch(isa, InputGrad { per_row: T::from_f64(1.0 / rows as f64), x, by, grad });
-}
-
-/// The whole backward pass. `grad` holds ∂y and receives ∂x; `sums` receives (∂γ,
-/// ∂β); `partial` is scratch of twice [`partial_len`] elements; `saved` is (mean,
-/// rstd) of [`batch_norm_train`].
-pub fn batch_norm_backward<T: Real>(
-    isa: Isa,
-    x: &[T],
-    saved: (&[T], &[T]),
-    gamma: &[T],
-    sums: (&mut [T], &mut [T]),
-    partial: &mut [T],
-    grad: &mut [T],
-) {
-    let (mean, rstd) = saved;
-    let (dgamma, dbeta) = sums;
-    let rows = check(gamma.len(), x);
-    assert_eq!(partial.len(), 2 * partial_len(rows, gamma.len()), "scratch for two sums");
-    let (partial_gamma, partial_beta) = partial.split_at_mut(partial.len() / 2);
-    block_gradient_sums(isa, x, grad, saved, partial_gamma, partial_beta);
-    combine_blocks(isa, 1.0, partial_gamma, dgamma);
-    combine_blocks(isa, 1.0, partial_beta, dbeta);
-    input_gradient(isa, rows, x, Backward { mean, rstd, gamma, dgamma, dbeta }, grad);
 }
 
 #[cfg(test)]

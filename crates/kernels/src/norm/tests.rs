@@ -1,8 +1,9 @@
 use super::*;
-use crate::checks::{close, must_fail, same_bits, values, widened};
+use crate::activation::{relu, relu_backward, relu6, relu6_backward};
+use crate::checks::{bit_difference, close, must_fail, same_bits, values, widened};
 
 const ULP: f64 = 1.0 / 8_388_608.0;
-const BY: BatchNorm = BatchNorm { eps: 1e-5, momentum: 0.1, unbiased_running: true };
+const BY: BatchNorm = BatchNorm { eps: 1e-5, momentum: 0.1, unbiased_running: true, after: After::Nothing };
 
 /// y, saved mean, rstd, running mean, running variance, one after the other.
 fn train<T: Real>(isa: Isa, by: BatchNorm, channels: usize, x: &[T]) -> Vec<T> {
@@ -22,7 +23,7 @@ fn train<T: Real>(isa: Isa, by: BatchNorm, channels: usize, x: &[T]) -> Vec<T> {
         rstd: &mut rstd,
         partial: &mut partial,
     };
-    batch_norm_train(isa, by, x, to, &mut y);
+    batch_norm_train(isa, &Pool::serial(), by, x, to, None, &mut y);
     [y, mean, rstd, running_mean, running_var].concat()
 }
 
@@ -34,9 +35,15 @@ fn back<T: Real>(isa: Isa, channels: usize, x: &[T], dy: &[T]) -> Vec<T> {
     let gamma: Vec<T> = (0..channels).map(|c| T::from_f64(0.5 + c as f64 / 64.0)).collect();
     let nan = T::from_f64(f64::NAN);
     let (mut dgamma, mut dbeta) = (vec![nan; channels], vec![nan; channels]);
-    let mut partial = vec![nan; 2 * partial_len(x.len() / channels, channels)];
-    let mut grad = dy.to_vec();
-    batch_norm_backward(isa, x, (mean, rstd), &gamma, (&mut dgamma, &mut dbeta), &mut partial, &mut grad);
+    let mut partial = vec![nan; partial_len(x.len() / channels, channels)];
+    let beta: Vec<T> = (0..channels).map(|c| T::from_f64(c as f64 / 32.0 - 0.5)).collect();
+    let mut scale = vec![nan; channels];
+    product(rstd, &gamma, &mut scale);
+    let by = Backward { mean, rstd, scale: &scale, beta: &beta };
+    let mut grad = vec![nan; x.len()];
+    let sums = (&mut dgamma[..], &mut dbeta[..]);
+    let pool = Pool::serial();
+    batch_norm_backward(isa, &pool, After::Nothing, x, dy, by, sums, &mut partial, Some(&mut grad));
     [grad, dgamma, dbeta].concat()
 }
 
@@ -131,7 +138,9 @@ fn evaluation() {
     let (gamma, beta) = (values(20, 1.0, 5), values(20, 1.0, 6));
     let got = same_bits("eval", true, |isa| {
         let (mut rstd, mut y) = (vec![f32::NAN; 20], vec![f32::NAN; 200]);
-        batch_norm_eval(isa, 1e-5, &x, (&mean, &var), (&gamma, &beta), &mut rstd, &mut y);
+        let (running, affine) = ((&mean[..], &var[..]), (&gamma[..], &beta[..]));
+        let by = (1e-5, After::Nothing);
+        batch_norm_eval(isa, &Pool::serial(), by, &x, running, affine, &mut rstd, None, &mut y);
         y
     });
     let want: Vec<f64> = (0..200)
@@ -145,18 +154,95 @@ fn evaluation() {
     close("eval", &got[0].1, &want, 0.0, 7.0 * 10.0 * ULP);
 }
 
-/// Blocks computed apart give the bits of the whole.
+type Everything = [Vec<f32>; 4];
+
+/// y, ∂x, ∂γ, ∂β with an activation and a sum in the same pass.
+fn together(isa: Isa, pool: &Pool, after: After, channels: usize, add: Option<&[f32]>) -> Everything {
+    let rows = 700;
+    let (x, dy) = (data(rows, channels), values(rows * channels, 1.0, 2));
+    let (gamma, beta) = (values(channels, 4.0, 3), values(channels, 1.0, 4));
+    let nan = |len: usize| vec![f32::NAN; len];
+    let (mut y, mut dx) = (nan(x.len()), nan(x.len()));
+    let (mut mean, mut rstd, mut partial) = (nan(channels), nan(channels), nan(partial_len(rows, channels)));
+    let to = Training {
+        gamma: &gamma,
+        beta: &beta,
+        running_mean: &mut vec![0.0; channels],
+        running_var: &mut vec![1.0; channels],
+        mean: &mut mean,
+        rstd: &mut rstd,
+        partial: &mut partial,
+    };
+    batch_norm_train(isa, pool, BatchNorm { after, ..BY }, &x, to, add, &mut y);
+    let (mut dgamma, mut dbeta, mut scale) = (nan(channels), nan(channels), nan(channels));
+    product(&rstd, &gamma, &mut scale);
+    let by = Backward { mean: &mean, rstd: &rstd, scale: &scale, beta: &beta };
+    let sums = (&mut dgamma[..], &mut dbeta[..]);
+    batch_norm_backward(isa, pool, after, &x, &dy, by, sums, &mut partial, Some(&mut dx));
+    [y, dx, dgamma, dbeta]
+}
+
+/// One pass gives the bits of the passes that it stands for, which are those of any
+/// number of threads.
 #[test]
-fn blocks_may_be_split() {
-    let x = data(200, 20);
-    for isa in Isa::available() {
-        let (mut whole, mut parts) = (vec![0.0; 80], vec![0.0; 80]);
-        block_sums(isa, 20, &x, &mut whole);
-        let (left, right) = parts.split_at_mut(40);
-        block_sums(isa, 20, &x[128 * 20..], right);
-        block_sums(isa, 20, &x[..128 * 20], left);
-        assert_eq!(whole, parts);
+fn one_pass_equals_several() {
+    for channels in [1, 7, 24, 48] {
+        let add = values(700 * channels, 1.0, 8);
+        for isa in Isa::available() {
+            let plain = together(isa, &Pool::serial(), After::Nothing, channels, None);
+            type Step = fn(Isa, &mut [f32]);
+            type Back = fn(Isa, &[f32], &mut [f32]);
+            let steps: [(After, Step, Back); 2] =
+                [(After::Relu, relu, relu_backward), (After::Relu6, relu6, relu6_backward)];
+            for (after, step, back) in steps {
+                let mut want = plain[0].clone();
+                step(isa, &mut want);
+                // The gradient that arrives, undone through the activation first.
+                let mut dy = values(700 * channels, 1.0, 2);
+                back(isa, &want, &mut dy);
+                assert!(dy.contains(&0.0), "the activation stops nothing");
+                for threads in [1, 3] {
+                    let got = together(isa, &Pool::new(threads), after, channels, None);
+                    assert_eq!(bit_difference(&got[0], &want), None, "{after:?}, {isa}");
+                    let masked = backward_of(isa, channels, &dy);
+                    for (got, want) in got[1..].iter().zip(&masked) {
+                        assert_eq!(bit_difference(got, want), None, "{after:?} backward, {isa}");
+                    }
+                }
+            }
+            let mut want = plain[0].clone();
+            crate::elementwise::add_assign(isa, &mut want, &add);
+            relu(isa, &mut want);
+            let got = together(isa, &Pool::new(2), After::Relu, channels, Some(&add));
+            assert_eq!(bit_difference(&got[0], &want), None, "with a sum, {isa}");
+        }
     }
-    must_fail("a wrong scratch", || block_sums(Isa::SCALAR, 2, &[0.0f32; 4], &mut [0.0; 3]));
-    must_fail("a ragged matrix", || block_sums(Isa::SCALAR, 3, &[0.0f32; 4], &mut [0.0; 3]));
+    must_fail("a wrong scratch", || {
+        let (mean, squares, partial) = (&mut [0.0f32][..], &mut [0.0][..], &mut [0.0; 3][..]);
+        statistics(Isa::SCALAR, &Pool::serial(), &[0.0; 4], Statistics { mean, squares, partial });
+    });
+    must_fail("a ragged matrix", || {
+        let (mean, squares, partial) = (&mut [0.0f32; 3][..], &mut [0.0; 3][..], &mut [0.0; 6][..]);
+        statistics(Isa::SCALAR, &Pool::serial(), &[0.0; 4], Statistics { mean, squares, partial });
+    });
+}
+
+/// The backward pass of [`together`] without an activation, for another gradient.
+fn backward_of(isa: Isa, channels: usize, dy: &[f32]) -> [Vec<f32>; 3] {
+    let x = data(700, channels);
+    let nan = |len: usize| vec![f32::NAN; len];
+    let (mut mean, mut squares, mut partial) =
+        (nan(channels), nan(channels), nan(partial_len(700, channels)));
+    let pool = Pool::serial();
+    let all = Statistics { mean: &mut mean, squares: &mut squares, partial: &mut partial };
+    statistics(isa, &pool, &x, all);
+    let rstd: Vec<f32> =
+        squares.iter().map(|s| 1.0 / ((f64::from(*s) / 700.0) as f32 + BY.eps as f32).sqrt()).collect();
+    let (gamma, beta, mut scale) = (values(channels, 4.0, 3), values(channels, 1.0, 4), nan(channels));
+    product(&rstd, &gamma, &mut scale);
+    let by = Backward { mean: &mean, rstd: &rstd, scale: &scale, beta: &beta };
+    let [mut dx, mut dgamma, mut dbeta] = [nan(x.len()), nan(channels), nan(channels)];
+    let sums = (&mut dgamma[..], &mut dbeta[..]);
+    batch_norm_backward(isa, &pool, After::Nothing, &x, dy, by, sums, &mut partial, Some(&mut dx));
+    [dx, dgamma, dbeta]
 }

@@ -6,9 +6,9 @@ use kobai_engine::optim::Optimizer;
 use kobai_engine::text::Lang;
 use kobai_engine::{Graph, NodePlan, Observer, Part, Plan, PlanErrors, Probe, Wants, say};
 use serde::Serialize;
-use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt::Write;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Bytes of an element.
@@ -63,17 +63,28 @@ pub struct Profile {
 }
 
 #[derive(Debug)]
-struct Clock {
-    last: RefCell<Instant>,
-    spent: RefCell<HashMap<Part, Duration>>,
+struct Clock(Mutex<Times>);
+
+#[derive(Debug)]
+struct Times {
+    last: Instant,
+    spent: HashMap<Part, Duration>,
+}
+
+impl Clock {
+    fn times(&self) -> MutexGuard<'_, Times> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Probe for Clock {
     fn ended(&self, part: Part) {
         let now = Instant::now();
-        *self.spent.borrow_mut().entry(part).or_default() += now - *self.last.borrow();
+        let mut times = self.times();
+        let spent = now - times.last;
+        *times.spent.entry(part).or_default() += spent;
         // What the bookkeeping takes belongs to no part.
-        *self.last.borrow_mut() = Instant::now();
+        times.last = Instant::now();
     }
 }
 
@@ -93,17 +104,16 @@ impl Observer<f32> for Clock {
 /// If the network cannot be planned.
 pub fn profile(graph: &Graph, optimizer: Optimizer, options: Options) -> Result<Profile, PlanErrors> {
     let mut bench = Bench::new(graph, optimizer, options)?;
-    let mut clock = Clock { last: RefCell::new(Instant::now()), spent: RefCell::default() };
+    let mut clock = Clock(Mutex::new(Times { last: Instant::now(), spent: HashMap::new() }));
     bench.step(&mut clock);
     let mut times: HashMap<Part, Vec<f64>> = HashMap::new();
     let mut totals = Vec::new();
     for _ in 0..options.steps.max(1) {
-        clock.spent.borrow_mut().clear();
         let start = Instant::now();
-        *clock.last.borrow_mut() = start;
+        *clock.times() = Times { last: start, spent: HashMap::new() };
         bench.step(&mut clock);
         totals.push(start.elapsed().as_secs_f64() * 1e3);
-        for (part, spent) in clock.spent.borrow().iter() {
+        for (part, spent) in &clock.times().spent {
             times.entry(*part).or_default().push(spent.as_secs_f64() * 1e3);
         }
     }

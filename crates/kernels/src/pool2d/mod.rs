@@ -10,6 +10,10 @@
 //! rows of outputs forward and examples backward, so that each element is
 //! written by one task.
 
+mod positions;
+
+pub use positions::{fits_a_byte, max_backward_saved, max_forward_saving, positions_len};
+
 use crate::simd::{Arith, Kernel, dispatch};
 use crate::{Isa, Pool, Real};
 
@@ -422,5 +426,4 @@ pub fn avg_backward<T: Real>(
 }
 
 #[cfg(test)]
-#[path = "pool2d_tests.rs"]
 mod tests;

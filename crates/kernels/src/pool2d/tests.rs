@@ -1,5 +1,7 @@
-use super::{Axis, Pool2d, Window, avg_backward, avg_forward, max_backward, max_forward};
+use super::*;
+use crate::activation::{relu, relu_backward, relu6, relu6_backward};
 use crate::checks::{bit_difference, close, must_fail, same_bits, values, widened};
+use crate::norm::After;
 use crate::{Isa, Pool};
 
 fn sliding(input: usize, kernel: usize, stride: usize, padding: usize, ceil: bool) -> Axis {
@@ -149,6 +151,46 @@ fn maximum_is_the_formula() {
         assert_eq!(bit_difference(&forward(Isa::best(), &pool), &y), None);
         assert_eq!(bit_difference(&backward(Isa::best(), &pool, &y), &grad), None);
     }
+}
+
+/// Saved positions give the bits of the passes that find the winner again, also with a
+/// clamp in the same pass.
+#[test]
+fn saved_positions_equal_the_search() {
+    type Step = fn(Isa, &mut [f32]);
+    type Back = fn(Isa, &[f32], &mut [f32]);
+    let clamps: [(After, Step, Back); 3] = [
+        (After::Nothing, |_, _| {}, |_, _, _| {}),
+        (After::Relu, relu, relu_backward),
+        (After::Relu6, relu6, relu6_backward),
+    ];
+    for by in cases() {
+        let n = 3;
+        let g = values(n * by.output_len(), 1.0, 2);
+        let x = values(n * by.input_len(), 9.0, 1);
+        for (after, step, back) in clamps {
+            for isa in Isa::available() {
+                let mut clamped = x.clone();
+                step(isa, &mut clamped);
+                let serial = Pool::serial();
+                let (mut want, mut want_grad) = (vec![f32::NAN; g.len()], vec![f32::NAN; x.len()]);
+                max_forward(isa, &serial, &by, n, &clamped, &mut want);
+                max_backward(isa, &serial, &by, n, &clamped, &want, &g, &mut want_grad);
+                back(isa, &clamped, &mut want_grad);
+                for threads in [1, 3] {
+                    let pool = Pool::new(threads);
+                    let mut positions = vec![f32::NAN; n * positions_len(&by)];
+                    let (mut y, mut grad) = (vec![f32::NAN; g.len()], vec![f32::NAN; x.len()]);
+                    max_forward_saving(isa, &pool, &by, after, n, &x, &mut y, &mut positions);
+                    assert_eq!(bit_difference(&y, &want), None, "{after:?}, {isa}");
+                    let saved = (&y[..], &positions[..]);
+                    max_backward_saved(isa, &pool, &by, after, n, saved, &g, &mut grad);
+                    assert_eq!(bit_difference(&grad, &want_grad), None, "{after:?} backward, {isa}");
+                }
+            }
+        }
+    }
+    assert!(fits_a_byte([16, 16]) && !fits_a_byte([16, 17]));
 }
 
 #[test]

@@ -1,0 +1,403 @@
+//! Maximum over windows that remembers where it was, in a byte for each output.
+//!
+//! The backward pass then reads neither input nor output, and a clamp behind or
+//! before the pooling costs no pass of its own: the largest of clamped values is the
+//! clamped largest value, and only the winner's clamp matters to the gradient.
+
+use super::{Pool2d, TASK};
+use crate::lanes::Lanes;
+use crate::norm::After;
+use crate::simd::{Arith, Kernel, VectorKernel, dispatch, dispatch_vectors};
+use crate::{Isa, Pool, Real};
+
+/// Channels that are worked on together.
+const LANES: usize = 16;
+
+/// Whether positions in a window of this size fit a byte.
+#[must_use]
+pub fn fits_a_byte(kernel: [usize; 2]) -> bool {
+    kernel[0].saturating_mul(kernel[1]) <= 256
+}
+
+/// Elements, whatever their type, that hold the positions of one example.
+#[must_use]
+pub fn positions_len(by: &Pool2d) -> usize {
+    by.output_len().div_ceil(size_of::<f32>())
+}
+
+/// Bytes of the positions of one example.
+fn stride(by: &Pool2d) -> usize {
+    positions_len(by) * size_of::<f32>()
+}
+
+#[inline(always)]
+fn clamp<T: Real>(after: After, v: T) -> T {
+    let six = T::from_f64(6.0);
+    let low = if v <= T::ZERO { T::ZERO } else { v };
+    match after {
+        After::Nothing => v,
+        After::Relu => low,
+        After::Relu6 => {
+            if low > six {
+                six
+            } else {
+                low
+            }
+        }
+    }
+}
+
+/// Whether a clamp lets the gradient of a clamped value through.
+#[inline(always)]
+fn through<T: Real>(after: After, g: T, y: T) -> T {
+    let low = if y <= T::ZERO { T::ZERO } else { g };
+    match after {
+        After::Nothing => g,
+        After::Relu => low,
+        After::Relu6 => {
+            if y >= T::from_f64(6.0) {
+                T::ZERO
+            } else {
+                low
+            }
+        }
+    }
+}
+
+struct Rows<'a, T> {
+    by: &'a Pool2d,
+    after: After,
+    first: usize,
+    x: &'a [T],
+    y: &'a mut [T],
+    positions: &'a mut [u8],
+}
+
+impl<T: Real> Rows<'_, T> {
+    /// W channels of one window.
+    #[inline(always)]
+    fn window<const W: usize>(&self, [h, w]: [std::ops::Range<usize>; 2], c: usize) -> ([T; W], [u32; W]) {
+        let mut best = [T::from_f64(f64::NEG_INFINITY); W];
+        let (mut at, mut tap) = ([0u32; W], 0);
+        for r in h {
+            for s in w.clone() {
+                let x: &[T; W] = lanes(self.x, self.by.pixel(r, s) + c);
+                for l in 0..W {
+                    // A NaN wins, as nothing is larger than it afterwards.
+                    #[allow(clippy::eq_op)]
+                    let wins = x[l] > best[l] || x[l] != x[l];
+                    best[l] = if wins { x[l] } else { best[l] };
+                    at[l] = if wins { tap } else { at[l] };
+                }
+                tap += 1;
+            }
+        }
+        for best in &mut best {
+            *best = clamp(self.after, *best);
+        }
+        (best, at)
+    }
+}
+
+#[inline(always)]
+fn lanes<T: Copy, const W: usize>(values: &[T], at: usize) -> &[T; W] {
+    values[at..at + W].try_into().expect("a slice of W elements")
+}
+
+impl<T: Real> Kernel for Rows<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run<A: Arith>(mut self) {
+        let channels = self.by.channels;
+        let (y, positions) = (std::mem::take(&mut self.y), std::mem::take(&mut self.positions));
+        let width = self.by.width.output();
+        let pixels = y.chunks_exact_mut(channels).zip(positions.chunks_exact_mut(channels));
+        for (i, (y, positions)) in pixels.enumerate() {
+            let (h, w) = (self.by.height.window(self.first + i / width), self.by.width.window(i % width));
+            let window = [h.start..h.end, w.start..w.end];
+            let whole = channels / LANES * LANES;
+            for c in (0..whole).step_by(LANES) {
+                let (best, at) = self.window::<LANES>(window.clone(), c);
+                y[c..c + LANES].copy_from_slice(&best);
+                for (to, at) in positions[c..c + LANES].iter_mut().zip(at) {
+                    *to = at as u8;
+                }
+            }
+            for c in whole..channels {
+                let ([best], [at]) = self.window::<1>(window.clone(), c);
+                (y[c], positions[c]) = (best, at as u8);
+            }
+        }
+    }
+}
+
+/// The same on whole vectors of channels.
+struct VectorRows<'a>(Rows<'a, f32>);
+
+impl VectorKernel for VectorRows<'_> {
+    type Output = ();
+    #[inline(always)]
+    unsafe fn run<V: Lanes>(self) {
+        let Rows { by, after, first, x, y, positions } = self.0;
+        let (channels, width) = (by.channels, by.width.output());
+        let pixels = y.chunks_exact_mut(channels).zip(positions.chunks_exact_mut(channels));
+        for (i, (y, positions)) in pixels.enumerate() {
+            let (h, w) = (by.height.window(first + i / width), by.width.window(i % width));
+            for c in (0..channels).step_by(V::LANES) {
+                let n = V::LANES.min(channels - c);
+                let whole = n == V::LANES;
+                // SAFETY: the caller has the instruction set. Windows lie on the image, so
+                // that n channels from c on can be read at each of their pixels (checked
+                // per pixel), and y and positions hold all channels of this pixel; no
+                // vector reads or writes beyond n.
+                unsafe {
+                    let (mut best, mut at) = (V::splat(f32::NEG_INFINITY), V::splat(0.0));
+                    let mut tap = 0.0;
+                    for r in h.start..h.end {
+                        for s in w.start..w.end {
+                            let x = x[by.pixel(r, s) + c..][..n].as_ptr();
+                            let x = if whole { V::load(x) } else { V::load_first(x, n) };
+                            (best, at) = best.larger(at, x, V::splat(tap));
+                            tap += 1.0;
+                        }
+                    }
+                    let (y, positions) = (y.as_mut_ptr().add(c), positions.as_mut_ptr().add(c));
+                    if whole {
+                        best.store(y);
+                        at.store_bytes(positions);
+                    } else {
+                        best.store_first(y, n);
+                        let mut all = [0u8; MOST_LANES];
+                        at.store_bytes(all.as_mut_ptr());
+                        std::ptr::copy_nonoverlapping(all.as_ptr(), positions, n);
+                    }
+                }
+            }
+            if after != After::Nothing {
+                y.iter_mut().for_each(|y| *y = clamp(after, *y));
+            }
+        }
+    }
+}
+
+/// Lanes of the widest vector.
+const MOST_LANES: usize = 16;
+
+/// `y` = after(the largest value of each window), and its position within the part of
+/// the window that lies on the image, in row-major order; the first if there are
+/// several. `positions` has [`positions_len`] elements for each example.
+///
+/// # Panics
+/// If a length differs.
+#[allow(clippy::too_many_arguments, reason = "the operands of one operation")]
+pub fn max_forward_saving<T: Real>(
+    isa: Isa,
+    pool: &Pool,
+    by: &Pool2d,
+    after: After,
+    n: usize,
+    x: &[T],
+    y: &mut [T],
+    positions: &mut [T],
+) {
+    by.check(n, x, y);
+    let positions = T::bytes_mut(positions);
+    let (row, rows) = (by.width.output() * by.channels, by.height.output());
+    assert!(positions.len() >= n * stride(by), "room for positions");
+    // Tasks are some rows of one example.
+    let step = if by.output_len() > TASK { TASK.div_ceil(row).min(rows) } else { rows };
+    let pieces = rows.div_ceil(step);
+    let bases = (crate::pool::Shares(y.as_mut_ptr()), crate::pool::Shares(positions.as_mut_ptr()));
+    pool.run(n * pieces, &|task| {
+        let (y, positions) = &bases;
+        let (example, first) = (task / pieces, task % pieces * step);
+        let len = step.min(rows - first) * row;
+        let at = first * row;
+        // SAFETY: an example's outputs are `output_len` = rows · row elements from
+        // example · output_len on, its positions bytes from example · stride on, and
+        // stride is at least output_len; both slices hold n examples (checked above).
+        // Tasks take different rows of them, and both are borrowed until all have ended.
+        let (y, positions) = unsafe {
+            (
+                std::slice::from_raw_parts_mut(y.0.add(example * by.output_len() + at), len),
+                std::slice::from_raw_parts_mut(positions.0.add(example * stride(by) + at), len),
+            )
+        };
+        let x = &x[example * by.input_len()..][..by.input_len()];
+        if isa != Isa::SCALAR
+            && let (Some(x), Some(y)) = (T::as_f32(x), T::as_f32_mut(y))
+        {
+            return dispatch_vectors(isa, VectorRows(Rows { by, after, first, x, y, positions }));
+        }
+        dispatch(isa, Rows { by, after, first, x, y, positions });
+    });
+}
+
+struct Scatter<'a, T> {
+    by: &'a Pool2d,
+    after: After,
+    y: &'a [T],
+    g: &'a [T],
+    positions: &'a [u8],
+    grad: &'a mut [T],
+}
+
+impl<T: Real> Scatter<'_, T> {
+    #[inline(always)]
+    fn window<const W: usize>(&mut self, [h, w]: [std::ops::Range<usize>; 2], out: usize, c: usize) {
+        let (g, positions): (&[T; W], &[u8; W]) = (lanes(self.g, out), lanes(self.positions, out));
+        let (mut share, mut at) = (*g, [0u32; W]);
+        if self.after != After::Nothing {
+            let y: &[T; W] = lanes(self.y, out);
+            for l in 0..W {
+                share[l] = through(self.after, g[l], y[l]);
+            }
+        }
+        for l in 0..W {
+            at[l] = u32::from(positions[l]);
+        }
+        let mut tap = 0;
+        for r in h {
+            for s in w.clone() {
+                let to = self.by.pixel(r, s) + c;
+                let grad = &mut self.grad[to..to + W];
+                for l in 0..W {
+                    grad[l] += if at[l] == tap { share[l] } else { T::ZERO };
+                }
+                tap += 1;
+            }
+        }
+    }
+}
+
+impl<T: Real> Kernel for Scatter<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run<A: Arith>(mut self) {
+        let by = self.by;
+        let (channels, row) = (by.channels, by.width.input() * by.channels);
+        let whole = channels / LANES * LANES;
+        // Rows are cleared just before the first window that reaches them.
+        let mut cleared = 0;
+        for i in 0..by.height.output() {
+            let h = by.height.window(i);
+            if h.end > cleared {
+                self.grad[cleared * row..h.end * row].fill(T::ZERO);
+                cleared = h.end;
+            }
+            for j in 0..by.width.output() {
+                let w = by.width.window(j);
+                let window = [h.start..h.end, w.start..w.end];
+                let out = (i * by.width.output() + j) * channels;
+                for c in (0..whole).step_by(LANES) {
+                    self.window::<LANES>(window.clone(), out + c, c);
+                }
+                for c in whole..channels {
+                    self.window::<1>(window.clone(), out + c, c);
+                }
+            }
+        }
+        self.grad[cleared * row..].fill(T::ZERO);
+    }
+}
+
+/// The same on whole vectors of channels.
+struct VectorScatter<'a>(Scatter<'a, f32>);
+
+impl VectorKernel for VectorScatter<'_> {
+    type Output = ();
+    #[inline(always)]
+    unsafe fn run<V: Lanes>(self) {
+        let Scatter { by, after, y, g, positions, grad } = self.0;
+        let (channels, row) = (by.channels, by.width.input() * by.channels);
+        let mut cleared = 0;
+        for i in 0..by.height.output() {
+            let h = by.height.window(i);
+            if h.end > cleared {
+                grad[cleared * row..h.end * row].fill(0.0);
+                cleared = h.end;
+            }
+            for j in 0..by.width.output() {
+                let w = by.width.window(j);
+                let out = (i * by.width.output() + j) * channels;
+                let (y, g) = (&y[out..][..channels], &g[out..][..channels]);
+                let positions = &positions[out..][..channels];
+                for c in (0..channels).step_by(V::LANES) {
+                    let n = V::LANES.min(channels - c);
+                    let whole = n == V::LANES;
+                    let load = |from: *const f32| {
+                        // SAFETY: the caller has the instruction set; the slices below hold n
+                        // channels from c on, and no vector reads beyond them.
+                        unsafe { if whole { V::load(from) } else { V::load_first(from, n) } }
+                    };
+                    // SAFETY: as above; windows lie on the image (checked per pixel).
+                    unsafe {
+                        let mut share = load(g.as_ptr().add(c));
+                        if after != After::Nothing {
+                            let y = load(y.as_ptr().add(c));
+                            share = share.unless_at_most(y, V::splat(0.0));
+                            if after == After::Relu6 {
+                                share = share.unless_at_least(y, V::splat(6.0));
+                            }
+                        }
+                        let at = if whole {
+                            V::load_bytes(positions.as_ptr().add(c))
+                        } else {
+                            let mut all = [0u8; MOST_LANES];
+                            std::ptr::copy_nonoverlapping(positions.as_ptr().add(c), all.as_mut_ptr(), n);
+                            V::load_bytes(all.as_ptr())
+                        };
+                        let mut tap = 0.0;
+                        for r in h.start..h.end {
+                            for s in w.start..w.end {
+                                let to = grad[by.pixel(r, s) + c..][..n].as_mut_ptr();
+                                let sum = load(to).add(at.where_equal(V::splat(tap), share));
+                                if whole {
+                                    sum.store(to)
+                                } else {
+                                    sum.store_first(to, n)
+                                }
+                                tap += 1.0;
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        grad[cleared * row..].fill(0.0);
+    }
+}
+
+/// `grad` = gradient with respect to the input: each window's gradient `g` goes to the
+/// saved position. With a clamp, `g` is the gradient with respect to the clamped
+/// output `y`; `y` is read only then.
+///
+/// # Panics
+/// If a length differs.
+#[allow(clippy::too_many_arguments, reason = "the operands of one operation")]
+pub fn max_backward_saved<T: Real>(
+    isa: Isa,
+    pool: &Pool,
+    by: &Pool2d,
+    after: After,
+    n: usize,
+    (y, positions): (&[T], &[T]),
+    g: &[T],
+    grad: &mut [T],
+) {
+    by.check(n, grad, g);
+    by.check(n, grad, y);
+    let positions = T::bytes(positions);
+    assert!(positions.len() >= n * stride(by), "room for positions");
+    let outs = by.output_len();
+    by.each_example(pool, grad, |example, grad| {
+        let (y, g) = (&y[example * outs..][..outs], &g[example * outs..][..outs]);
+        let positions = &positions[example * stride(by)..][..outs];
+        if isa != Isa::SCALAR
+            && let (Some(y), Some(g), Some(grad)) = (T::as_f32(y), T::as_f32(g), T::as_f32_mut(grad))
+        {
+            return dispatch_vectors(isa, VectorScatter(Scatter { by, after, y, g, positions, grad }));
+        }
+        dispatch(isa, Scatter { by, after, y, g, positions, grad });
+    });
+}
