@@ -163,7 +163,7 @@ impl<T: Real> Executor<T> {
         watch: &mut dyn Observer<T>,
     ) -> Score {
         let score = self.forward_backward(n, targets, watch);
-        updater.update(self.plan.options.isa, &self.pool, &mut self.params, &mut self.grads);
+        updater.update_on(self.plan.options.isa, &self.pool, &mut self.params, &mut self.grads);
         ended(watch.probe(), Part::Update);
         if watch.wants(self.step).updated {
             for node in self.plan.nodes.iter().filter(|n| !n.params.is_empty()) {

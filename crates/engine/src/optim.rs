@@ -310,10 +310,14 @@ impl<T: Real> Updater<T> {
         *self.updates.optimizer.lr_mut() = lr;
     }
 
-    /// One update, in one pass over params, gradients and moments. The gradients are
-    /// changed by clipping and penalties. Nothing clears them: the next step overwrites
-    /// each.
-    pub fn update(&mut self, isa: Isa, pool: &Pool, params: &mut [T], grads: &mut [T]) {
+    /// One update. The gradients are changed by clipping and penalties.
+    pub fn update(&mut self, isa: Isa, params: &mut [T], grads: &mut [T]) {
+        self.update_on(isa, &Pool::serial(), params, grads);
+    }
+
+    /// [`Updater::update`] on all threads, in one pass over params, gradients and
+    /// moments. Nothing clears the gradients: the next step overwrites each.
+    pub fn update_on(&mut self, isa: Isa, pool: &Pool, params: &mut [T], grads: &mut [T]) {
         self.t += 1;
         self.clip(isa, grads);
         if self.updates.maximize {

@@ -260,7 +260,7 @@ fn optimizers<T: Number>() {
         let mut p: Vec<T> = to(g.f64("p0"));
         let mut path = Vec::new();
         for row in g.f64("g").chunks(11) {
-            updater.update(plan.options.isa, &Pool::serial(), &mut p, &mut to(row));
+            updater.update(plan.options.isa, &mut p, &mut to(row));
             path.extend_from_slice(&p);
         }
         // Each step rounds the moments, the root, the quotient and the sum: at most 8 times; ten steps.
@@ -292,7 +292,7 @@ fn clipping<T: Number>() {
         let mut updater = Updater::<T>::with_rules(&plan, updates, rules);
         let mut params = vec![T::ZERO; plan.param_len()];
         let mut grads = to::<T>(&[g.f64("a"), &[1e6, -1e6, 1e6], g.f64("b")].concat());
-        updater.update(Isa::best(), &Pool::serial(), &mut params, &mut grads);
+        updater.update(Isa::best(), &mut params, &mut grads);
         check(&g, &format!("{name}.a"), &grads[..12], Tol::sum(terms + 1));
         check(&g, &format!("{name}.b"), &grads[15..], Tol::sum(terms + 1));
         let moved: Vec<T> = params.iter().map(|p| -*p).collect();

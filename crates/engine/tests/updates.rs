@@ -111,7 +111,7 @@ fn changed(updates: Updates, rule: Option<fn(&str) -> ParamRule>) -> Vec<(String
     };
     let before = values(plan.param_len(), 8);
     let mut after = before.clone();
-    updater.update(Isa::best(), &Pool::serial(), &mut after, &mut vec![0.0; before.len()]);
+    updater.update(Isa::best(), &mut after, &mut vec![0.0; before.len()]);
     let part = |v: &[f64], r: &std::ops::Range<usize>| v[r.clone()].to_vec();
     plan.params.iter().map(|s| (s.name.clone(), part(&before, &s.range), part(&after, &s.range))).collect()
 }
@@ -188,7 +188,7 @@ fn frozen_params_keep_their_bits() {
         |slot: &kobai_engine::plan::ParamSlot| ParamRule { train: slot.name.starts_with('b'), decay: false };
     let mut updater = Updater::<f64>::with_rules(&plan, updates, rule);
     let mut params = [0.0; 4];
-    updater.update(Isa::best(), &Pool::serial(), &mut params, &mut [1e9, 1e9, 0.25, 0.5]);
+    updater.update(Isa::best(), &mut params, &mut [1e9, 1e9, 0.25, 0.5]);
     assert_eq!(params, [0.0, 0.0, -0.25, -0.5]);
 }
 

@@ -14,7 +14,7 @@
 
 use kobai_engine::optim::{Optimizer, Updater, Updates};
 use kobai_engine::{Rng, Stream};
-use kobai_kernels::{Isa, Pool};
+use kobai_kernels::Isa;
 
 const STEPS: usize = 60;
 
@@ -30,7 +30,7 @@ fn run(optimizer: Optimizer, gradients: &[f64]) -> Vec<(Vec<f64>, f64)> {
     let mut p = [0.0];
     let step = |g: &f64| {
         let before = p[0];
-        updater.update(Isa::SCALAR, &Pool::serial(), &mut p, &mut [*g]);
+        updater.update(Isa::SCALAR, &mut p, &mut [*g]);
         (updater.export().values.iter().map(|v| v[0]).collect(), p[0] - before)
     };
     gradients.iter().map(step).collect()

@@ -3,7 +3,7 @@
 use super::{Point, Rule, Surface};
 use kobai_engine::optim::{Optimizer, Updater, Updates};
 use kobai_engine::{Rng, Stream};
-use kobai_kernels::{Isa, Pool};
+use kobai_kernels::Isa;
 
 /// How near to the lowest value of its basin a path has arrived.
 pub const BAND: f64 = 0.01;
@@ -38,7 +38,7 @@ pub(super) fn descend(
         }
         before.copy_from_slice(&params);
         applied.copy_from_slice(&gradients);
-        updater.update(isa, &Pool::serial(), &mut params, &mut applied);
+        updater.update(isa, &mut params, &mut applied);
         look(step, &before, &params, &gradients, &updater);
     }
 }
