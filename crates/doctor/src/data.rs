@@ -1,7 +1,9 @@
 //! Figures about inputs and labels.
 
+use serde::{Deserialize, Serialize};
+
 /// What is known of a data set.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct DataFacts {
     /// Training examples.
     pub examples: usize,
@@ -13,6 +15,10 @@ pub struct DataFacts {
     pub mean: f64,
     /// Standard deviation of all inputs.
     pub std: f64,
+    /// Mean of the test inputs.
+    pub test_mean: f64,
+    /// Standard deviation of the test inputs; 0 if there are none.
+    pub test_std: f64,
     /// Largest absolute input.
     pub max_abs: f64,
     /// Features that never change.
@@ -83,6 +89,14 @@ impl DataFacts {
         self.mean = total / count;
         self.std = (squares / count - self.mean * self.mean).max(0.0).sqrt();
         self.std_ratio = if least.is_finite() && least > 0.0 { most / least } else { 1.0 };
+    }
+
+    /// Looks at test inputs.
+    pub fn test_inputs(&mut self, rows: &[f32]) {
+        let n = rows.len().max(1) as f64;
+        self.test_mean = rows.iter().map(|x| f64::from(*x)).sum::<f64>() / n;
+        let square = |x: &f32| (f64::from(*x) - self.test_mean).powi(2);
+        self.test_std = (rows.iter().map(square).sum::<f64>() / n).sqrt();
     }
 
     /// Looks at a regression's targets.

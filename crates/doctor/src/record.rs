@@ -1,11 +1,13 @@
 //! Everything that checks may look at.
 
 use crate::data::DataFacts;
-use kobai_engine::init::Init;
+use kobai_engine::init::{Fans, Init};
 use kobai_engine::layer::LayerKind;
 use kobai_engine::layers::Activation;
 use kobai_engine::optim::{Optimizer, Penalty, Updates};
 use kobai_engine::{Loss, NodePlan, Plan};
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// How the network is trained.
@@ -53,7 +55,7 @@ impl Settings {
 }
 
 /// Figures of one layer with weights at one step.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct LayerStats {
     /// Its name.
     pub layer: String,
@@ -83,7 +85,7 @@ impl LayerStats {
 }
 
 /// Figures of one activation at one step.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct UnitStats {
     /// Its name.
     pub layer: String,
@@ -95,6 +97,10 @@ pub struct UnitStats {
     pub saturated: usize,
     /// Units.
     pub units: usize,
+    /// Share of the values that were not active.
+    pub zeros: f64,
+    /// Share of the values that were saturated.
+    pub outside: f64,
     /// RMS of the values.
     pub rms: f64,
     /// Largest absolute value.
@@ -102,7 +108,7 @@ pub struct UnitStats {
 }
 
 /// One step that was looked at.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Look {
     /// The step, from 0.
     pub step: u64,
@@ -117,7 +123,7 @@ pub struct Look {
 }
 
 /// An evaluation between steps, in evaluation mode.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Point {
     /// Steps done.
     pub step: u64,
@@ -134,18 +140,18 @@ pub struct Point {
 }
 
 /// The first value that was no number.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NonFinite {
     /// The step.
     pub step: u64,
     /// The layer.
     pub layer: String,
     /// `forward`, `loss`, `backward` or `update`.
-    pub phase: &'static str,
+    pub phase: Cow<'static, str>,
 }
 
 /// Results of tests that train a little more.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Tests {
     /// Learning rates as factors of the experiment's, and the loss that a short
     /// run of each reaches (infinite if it diverges).
@@ -226,6 +232,21 @@ impl Record {
             .collect()
     }
 
+    /// Layers with weights: node, initial weights, inputs and readers of a unit.
+    #[must_use]
+    pub fn weighted(&self) -> Vec<(&NodePlan, Init, Fans)> {
+        self.layers()
+            .filter_map(|(n, l)| {
+                let init = match l {
+                    LayerKind::Linear(l) => l.init,
+                    LayerKind::Conv2d(c) => c.init,
+                    _ => return None,
+                };
+                Some((n, init, n.plan.params.first()?.fans))
+            })
+            .collect()
+    }
+
     /// Activations that some layer with weights follows.
     #[must_use]
     pub fn hidden_activations(&self) -> Vec<(&NodePlan, Activation)> {
@@ -242,6 +263,15 @@ impl Record {
             LayerKind::Activation(a) => Some((n, *a)),
             _ => None,
         })
+    }
+
+    /// The activation or soft-max after the last layer with weights.
+    #[must_use]
+    pub fn head_layer(&self) -> Option<(&NodePlan, &LayerKind)> {
+        let last = self.plan.nodes.iter().rposition(|n| !n.params.is_empty())?;
+        self.layers()
+            .filter(|(n, _)| n.index > last)
+            .find(|(_, l)| matches!(l, LayerKind::Activation(_) | LayerKind::Softmax(_)))
     }
 
     /// Dropout layers and their p.
@@ -261,7 +291,7 @@ impl Record {
     /// Whether classes are predicted.
     #[must_use]
     pub fn classifies(&self) -> bool {
-        self.plan.loss == Loss::CrossEntropy
+        self.data.classes() > 0
     }
 
     /// Accuracy of always saying the most frequent class; 0 for regression.
@@ -274,7 +304,23 @@ impl Record {
     /// mean of the values).
     #[must_use]
     pub fn trivial_loss(&self) -> f64 {
-        if self.classifies() { self.data.label_entropy() } else { self.data.target_variance }
+        if !self.classifies() {
+            return self.data.target_variance;
+        }
+        let total = self.data.class_counts.iter().sum::<usize>().max(1) as f64;
+        let shares: Vec<f64> = self.data.class_counts.iter().map(|c| *c as f64 / total).collect();
+        let width = self.plan.output_shape().len();
+        // One output tells the second of two classes.
+        let wanted = if width == 1 { &shares[shares.len().min(2) - 1..] } else { &shares[..] };
+        let mean = |f: fn(f64) -> f64| wanted.iter().map(|p| f(*p)).sum::<f64>() / wanted.len() as f64;
+        match self.plan.loss {
+            Loss::CrossEntropy | Loss::CrossEntropyOfProbabilities => self.data.label_entropy(),
+            Loss::MeanSquaredError => mean(|p| p * (1.0 - p)),
+            Loss::MeanAbsoluteError => mean(|p| p.min(1.0 - p)),
+            Loss::BinaryCrossEntropy | Loss::BinaryCrossEntropyOfProbabilities => {
+                mean(|p| if p > 0.0 && p < 1.0 { -p * p.ln() - (1.0 - p) * (1.0 - p).ln() } else { 0.0 })
+            }
+        }
     }
 
     /// The first evaluation.

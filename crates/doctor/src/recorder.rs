@@ -62,6 +62,7 @@ pub struct Recorder {
     non_finite: Option<NonFinite>,
     classifies: bool,
     votes: Vec<u32>,
+    boundary: f32,
     dense_from: u64,
     account: Option<Account>,
     /// Sums and squares by unit, low and high weights by input: scratch.
@@ -96,8 +97,9 @@ impl Recorder {
             looks: Vec::new(),
             losses: Vec::new(),
             non_finite: None,
-            classifies: plan.loss == kobai_engine::Loss::CrossEntropy,
-            votes: vec![0; plan.output_shape().len()],
+            classifies: plan.output_shape().len() > 1 || plan.loss != kobai_engine::Loss::MeanSquaredError,
+            votes: vec![0; plan.output_shape().len().max(2)],
+            boundary: if plan.loss == kobai_engine::Loss::BinaryCrossEntropy { 0.0 } else { 0.5 },
             dense_from: u64::MAX,
             account: None,
             scratch: [Vec::new(), Vec::new()],
@@ -159,7 +161,7 @@ impl Recorder {
 
     fn first_bad(&mut self, step: u64, layer: &str, phase: &'static str, bad: bool) {
         if bad && self.non_finite.is_none() {
-            self.non_finite = Some(NonFinite { step, layer: layer.into(), phase });
+            self.non_finite = Some(NonFinite { step, layer: layer.into(), phase: phase.into() });
         }
     }
 
@@ -230,7 +232,11 @@ impl Recorder {
     fn top_class(&mut self, n: usize, output: &[f32]) -> f64 {
         self.votes.fill(0);
         for row in output.chunks_exact(output.len() / n) {
-            let best = row.iter().enumerate().fold(0, |best, (i, y)| if *y > row[best] { i } else { best });
+            // One output tells two classes apart.
+            let best = match row {
+                [z] => usize::from(*z > self.boundary),
+                _ => row.iter().enumerate().fold(0, |best, (i, y)| if *y > row[best] { i } else { best }),
+            };
             self.votes[best] += 1;
         }
         f64::from(self.votes.iter().copied().max().unwrap_or(0)) / n as f64
@@ -259,12 +265,15 @@ impl Recorder {
         let seen = (counts.examples * counts.places) as f64;
         let share = |count: &u32| f64::from(*count) / seen;
         let dead = counts.active.iter().filter(|c| dies && share(c) < DEAD).count();
+        let whole = |counts: &[u32]| counts.iter().map(share).sum::<f64>() / counts.len().max(1) as f64;
         let stats = UnitStats {
             layer: node.name.clone(),
             examples: counts.examples,
             dead,
             saturated: counts.saturated.iter().filter(|c| share(c) > SATURATED).count(),
             units: counts.active.len(),
+            zeros: if dies { 1.0 - whole(&counts.active) } else { 0.0 },
+            outside: whole(&counts.saturated),
             rms,
             max,
         };

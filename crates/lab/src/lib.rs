@@ -7,6 +7,7 @@
 //! | [`claims`], [`stats`] | verdicts over seeds |
 //! | [`results`] | what runs leave behind |
 //! | [`session`] | one `kobai lab run`, from request to results |
+//! | [`calibration`] | how often the doctor is right |
 //! | [`mod@doctor`] | why a network does not learn, and what cures it |
 //! | [`surfaces`] | optimisers on surfaces of two params |
 //! | [`estimate`] | how long that will take |
@@ -20,6 +21,7 @@
 //! | [`mod@bench`] | timing of workloads |
 
 pub mod bench;
+pub mod calibration;
 pub mod chart;
 pub mod claims;
 pub mod course;

@@ -46,6 +46,11 @@ impl Check for This {
         {
             return None;
         }
+        // A rate that learns faster is tried before a wider layer.
+        let now = r.loss_at_rate(1.0).unwrap_or(f64::INFINITY);
+        if r.best_rate().is_some_and(|(factor, best)| factor > 1.0 && best < 0.8 * now) {
+            return None;
+        }
         let tail = &r.points[r.points.len() * 3 / 4..];
         let drop = 1.0 - end.train_loss / tail[0].train_loss;
         if drop > 0.1 {

@@ -37,7 +37,9 @@ impl Check for This {
         let first = r.looks.first()?;
         let still = |name: &str| {
             let mut of = r.looks.iter().filter_map(|l| l.layers.iter().find(|l| l.layer == name));
-            let gradient = of.clone().any(|l| l.gradient_rms > 0.0);
+            // A gradient that single precision can add to a weight.
+            let gradient = r.settings.frozen.iter().any(|f| f == name)
+                || of.clone().any(|l| l.gradient_rms > 1e-7 * l.weight_rms.max(1e-7));
             gradient && of.all(|l| l.update_rms == 0.0)
         };
         let layers: Vec<&LayerStats> = first.layers.iter().filter(|l| still(&l.layer)).collect();

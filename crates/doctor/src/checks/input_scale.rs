@@ -12,8 +12,8 @@ const ABOUT: About = About {
     stage: Stage::Data,
     page: Page {
         measures: [
-            "Largest absolute input (above 10), largest mean over spread of a feature (above 3), ratio of the features' spreads (above 100). Features that are mostly zero are left out.",
-            "入力の絶対値の最大（10 超）、特徴ごとの平均と標準偏差の比（3 超）、特徴どうしの標準偏差の比（100 超）。ほとんどゼロの特徴は除く。",
+            "Root of the inputs' mean square (above 3); while the network is not trained also |mean| over spread of all inputs (above 5). One feature far from zero, one that is far wider than others, or a few large values are a hint.",
+            "入力の二乗平均平方根（3 超）。未学習の間は全入力の|平均|と標準偏差の比（5 超）も。ゼロから遠い特徴、極端に広い特徴、少数の大きな値だけなら参考にとどめる。",
         ],
         hurts: [
             "One learning rate cannot suit directions of very different curvature: activations saturate or die, or training diverges.",
@@ -37,29 +37,28 @@ impl Check for This {
         let first_is_norm =
             r.layers().next().is_some_and(|(_, l)| matches!(l, kobai_engine::layer::LayerKind::BatchNorm(_)));
         let d = &r.data;
-        let beyond = (d.max_abs / 10.0).max(d.offset / 3.0).max(d.std_ratio / 100.0);
-        if beyond <= 1.0 || first_is_norm {
+        // The sums of the first layer grow with the root of the inputs' mean square. A few
+        // large values (rare pixels after standardisation) and a shift of features that stay
+        // small do no harm, so neither alone is more than a hint.
+        let rms = (d.mean * d.mean + d.std * d.std).sqrt();
+        let flat = if d.std > 0.0 { d.mean.abs() / d.std } else { 0.0 };
+        let large = rms / 3.0;
+        let shifted = flat / 5.0;
+        let suffers = r.not_converged() || r.non_finite.is_some();
+        let odd = (d.max_abs / 100.0).max(d.offset / 10.0).max(d.std_ratio / 1000.0);
+        if (large <= 1.0 && (shifted <= 1.0 || !suffers) && odd <= 1.0) || first_is_norm {
             return None;
         }
-        let severity = if r.not_converged() || r.non_finite.is_some() {
-            Severity::Disease
-        } else if d.max_abs > 10.0 {
-            Severity::Warning
-        } else {
-            Severity::Hint
+        let beyond = if large > 1.0 || shifted > 1.0 { large.max(shifted) } else { odd };
+        let severity = match (large > 1.0, suffers) {
+            (_, true) if large > 1.0 || shifted > 1.0 => Severity::Disease,
+            (true, _) => Severity::Warning,
+            _ => Severity::Hint,
         };
         let evidence = vec![
-            Evidence::new(words!("largest absolute input", "入力の絶対値の最大"), d.max_abs, "≤ 10"),
-            Evidence::new(
-                words!("largest |mean|/spread of a feature", "特徴の|平均|/標準偏差の最大"),
-                d.offset,
-                "≤ 3",
-            ),
-            Evidence::new(
-                words!("ratio of the features' spreads", "特徴の標準偏差の比"),
-                d.std_ratio,
-                "≤ 100",
-            ),
+            Evidence::new(words!("root of the inputs' mean square", "入力の二乗平均平方根"), rms, "≤ 3"),
+            Evidence::new(words!("largest absolute input", "入力の絶対値の最大"), d.max_abs, "≤ 100"),
+            Evidence::new(words!("|mean| over spread of all inputs", "全入力の|平均| / 標準偏差"), flat, "≤ 5"),
         ];
         let what = words!(
             "the inputs are not on the scale that initial weights and learning rates assume",

@@ -59,11 +59,9 @@ impl Check for This {
             ),
         ];
         let worst = r
-            .linear()
+            .weighted()
             .iter()
-            .map(|(n, i)| {
-                (super::init_ratio(n.input_shapes[0].len(), *i, n.plan.output.len()), n.name.clone())
-            })
+            .map(|(n, init, fans)| (super::init_ratio(*init, *fans), n.name.clone()))
             .max_by(|a, b| a.0.total_cmp(&b.0))?
             .1;
         let init = super::fitting_init(r);

@@ -1,6 +1,7 @@
 //! Loss and targets do not fit.
 
 use super::prelude::*;
+use kobai_engine::Loss;
 
 /// Loss and targets do not fit.
 pub(super) struct This;
@@ -32,10 +33,32 @@ impl Check for This {
 
     fn look(&self, r: &Record) -> Option<Finding> {
         let classes = r.data.classes() > 0;
-        if classes == r.classifies() {
+        let loss = r.plan.loss;
+        let labels = !classes && loss.needs_classes();
+        let [low, high] = r.data.target_range;
+        let outside = !classes
+            && matches!(loss, Loss::BinaryCrossEntropy | Loss::BinaryCrossEntropyOfProbabilities)
+            && (low < -0.01 || high > 1.01);
+        let values = classes && matches!(loss, Loss::MeanSquaredError | Loss::MeanAbsoluteError);
+        if !(labels || outside || values) {
             return None;
         }
-        let to = if classes { "cross-entropy" } else { "mean-squared-error" };
+        let one = r.plan.output_shape().len() == 1;
+        let to = match (classes, one) {
+            (true, true) => "binary-cross-entropy",
+            (true, false) => "cross-entropy",
+            _ => "mean-squared-error",
+        };
+        let mild = values && loss == Loss::MeanSquaredError;
+        let severity = match (r.points.is_empty() || r.not_converged() || r.non_finite.is_some(), mild) {
+            (true, _) => Severity::Disease,
+            (_, true) => Severity::Hint,
+            _ => Severity::Warning,
+        };
+        let mut edits = vec![Edit::Set { key: "model.loss", to: Setting::Word(to.into()) }];
+        if let Some((head, _)) = r.head_layer() {
+            edits.insert(0, Edit::RemoveLayer { layer: head.name.clone() });
+        }
         let evidence = vec![Evidence::new(
             words!("classes of the data", "データのクラス数"),
             r.data.classes() as f64,
@@ -44,8 +67,8 @@ impl Check for This {
         Some(
             ABOUT
                 .found(
-                    Severity::Disease,
-                    0.99,
+                    severity,
+                    if values { 0.8 } else { 0.99 },
                     words!(
                         "the loss `{0}` does not take these targets",
                         "損失 `{0}` はこの目標値を受け取れない",
@@ -54,7 +77,7 @@ impl Check for This {
                     evidence,
                 )
                 .cure(
-                    vec![Edit::Set { key: "model.loss", to: Setting::Word(to.into()) }],
+                    edits,
                     words!("`{to}` takes these targets", "`{to}` ならこの目標値を受け取る"),
                 ),
         )

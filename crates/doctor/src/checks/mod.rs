@@ -175,6 +175,12 @@ checks!(
     frozen,
     output_range,
     plateau,
+    one_unit,
+    summed,
+    uphill,
+    shifted_inputs,
+    large_batch,
+    hidden_activation,
 );
 
 /// The check of a code or of the key of a disease.
@@ -196,17 +202,13 @@ pub(crate) fn fitting_init(record: &Record) -> &'static str {
 }
 
 /// How many times larger the initial weights of a layer are than He's.
-pub(crate) fn init_ratio(fan_in: usize, init: kobai_engine::init::Init, fan_out: usize) -> f64 {
-    let fans = kobai_engine::init::Fans { fan_in, fan_out };
-    init.std(fans) / (2.0 / fan_in as f64).sqrt()
+pub(crate) fn init_ratio(init: kobai_engine::init::Init, fans: kobai_engine::init::Fans) -> f64 {
+    init.std(fans) / (2.0 / fans.fan_in as f64).sqrt()
 }
 
-/// Initial weights of all linear layers relative to He's: smallest and largest.
+/// Initial weights of all layers with weights relative to He's: smallest and largest.
 pub(crate) fn init_ratios(record: &Record) -> Option<(f64, f64)> {
-    let ratio = |(n, init): &(&kobai_engine::NodePlan, kobai_engine::init::Init)| {
-        init_ratio(n.input_shapes[0].len(), *init, n.plan.output.len())
-    };
-    let all: Vec<f64> = record.linear().iter().map(ratio).collect();
+    let all: Vec<f64> = record.weighted().iter().map(|(_, init, fans)| init_ratio(*init, *fans)).collect();
     Some((all.iter().copied().reduce(f64::min)?, all.iter().copied().reduce(f64::max)?))
 }
 

@@ -61,7 +61,7 @@ impl Check for This {
             _ => return None,
         };
         let severity =
-            if r.not_converged() || r.non_finite.is_some() { Severity::Disease } else { Severity::Warning };
+            if r.not_converged() || r.non_finite.is_some() { Severity::Disease } else { Severity::Hint };
         let evidence = vec![Evidence::new(words!("{key}", "{key}"), value, normal)];
         Some(
             ABOUT

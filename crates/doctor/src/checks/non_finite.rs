@@ -55,7 +55,7 @@ impl Check for This {
                 "≤ 0.1",
             ),
         ];
-        let phase = bad.phase;
+        let phase = bad.phase.as_ref();
         let ja = match phase {
             "forward" => "順伝播",
             "backward" => "逆伝播",

@@ -35,7 +35,14 @@ impl Check for This {
             Optimizer::AdamW { weight_decay, .. } if weight_decay > 0.1 => weight_decay,
             _ => r.settings.penalty(),
         };
-        if lambda == 0.0 || !r.not_converged() {
+        if lambda == 0.0 {
+            return None;
+        }
+        // A network that learns something may still be held back: the run without says so.
+        let held = r.tests.without_penalty.is_some_and(|(with, without)| {
+            without < 0.5 * with && with - without > 0.1 * r.trivial_loss()
+        });
+        if !(r.not_converged() || held) {
             return None;
         }
         let ratio = |look: &Look| {
@@ -49,7 +56,7 @@ impl Check for This {
         let weight = |look: &Look| median(look.layers.iter().map(|l| l.weight_rms).collect()).unwrap_or(0.0);
         let (first, last) = (r.looks.first()?, r.looks.last()?);
         let shrunk = weight(last) / weight(first);
-        if sick.is_none() && (shrunk.is_nan() || shrunk >= 0.5) {
+        if sick.is_none() && !held && (shrunk.is_nan() || shrunk >= 0.5) {
             return None;
         }
         let mut p = 0.8;

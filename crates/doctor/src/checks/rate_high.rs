@@ -39,14 +39,17 @@ impl Check for This {
         let trivial = r.trivial_loss();
         let end = r.end()?;
         let worse = r.done > 0 && (!end.train_loss.is_finite() || end.train_loss > 1.2 * trivial);
-        if !(r.not_converged() || r.non_finite.is_some())
-            || !(u > 0.1 || above > 0.2 || worse || r.non_finite.is_some())
-        {
+        if !(r.not_converged() || r.non_finite.is_some()) {
             return None;
         }
         let now = r.loss_at_rate(1.0)?;
         let (factor, best) = r.best_rate()?;
         if factor >= 1.0 || (now.is_finite() && best > 0.8 * now) {
+            return None;
+        }
+        // The signs of a step that is too large; without any, the scan has to be clear.
+        let signs = u > 0.1 || above > 0.2 || worse || r.non_finite.is_some();
+        if !signs && best > 0.6 * now {
             return None;
         }
         let evidence = vec![

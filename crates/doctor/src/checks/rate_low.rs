@@ -35,16 +35,22 @@ impl Check for This {
 
     fn look(&self, r: &Record) -> Option<Finding> {
         let u = r.median_update_ratio()?;
-        if !r.not_converged() || u >= 1e-3 {
+        if !r.not_converged() || u >= 1e-2 {
             return None;
         }
         let start = r.start()?.train_loss;
-        let (now, ten) = (r.loss_at_rate(1.0)?, r.loss_at_rate(10.0)?);
-        let (drop_now, drop_ten) = (start - now, start - ten);
-        if !ten.is_finite() || drop_ten <= 2.0 * drop_now.max(0.0) || drop_ten <= 0.02 * start {
+        let now = r.loss_at_rate(1.0)?;
+        let (mut factor, best) = r.best_rate()?;
+        let (drop_now, drop_best) = (start - now, start - best);
+        let scan = factor > 1.0 && drop_best > 2.0 * drop_now.max(0.0) && drop_best > 0.05 * start;
+        // All updates together move the weights by less than a third, however they add up.
+        let still = u > 0.0 && u < 1e-4 && u * (r.done as f64) < 0.3;
+        if !(scan || still) {
             return None;
         }
-        let (factor, best) = r.best_rate().filter(|(f, _)| *f > 1.0)?;
+        if !scan {
+            factor = 10f64.powf((1e-3 / u).log10().round().clamp(1.0, 4.0));
+        }
         let evidence = vec![
             Evidence::new(words!("median update over weight", "更新 / 重みの中央値"), u, "1e-4 – 1e-1"),
             Evidence::new(
@@ -54,10 +60,10 @@ impl Check for This {
             ),
             Evidence::new(
                 words!(
-                    "drop of the loss at ten times the rate over that at this one",
-                    "10 倍での損失の下がり幅 / 今の下がり幅"
+                    "drop of the loss at the best rate over that at this one",
+                    "最良の学習率での損失の下がり幅 / 今の下がり幅"
                 ),
-                drop_ten / drop_now.abs().max(1e-9),
+                drop_best / drop_now.abs().max(1e-9),
                 "≤ 2",
             ),
         ];

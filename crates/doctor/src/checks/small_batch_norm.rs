@@ -45,7 +45,7 @@ impl Check for This {
         Some(
             ABOUT
                 .found(
-                    Severity::Warning,
+                    if r.not_converged() { Severity::Disease } else { Severity::Warning },
                     belief(8.0 / batch as f64),
                     words!(
                         "`{0}` normalises over {batch} examples",

@@ -34,7 +34,7 @@ impl Check for This {
     }
 
     fn look(&self, r: &Record) -> Option<Finding> {
-        let linear = r.linear();
+        let linear = r.weighted();
         let hidden = &linear[..linear.len().saturating_sub(1)];
         let constant = |init: &Init| matches!(init, Init::Zeros | Init::Constant(_));
         let same = |name: &str| {
@@ -42,10 +42,10 @@ impl Check for This {
             r.looks.iter().all(|look| of(look) == Some(0.0))
         };
         let sick =
-            |(n, init): &&(&NodePlan, Init)| n.plan.output.len() > 1 && constant(init) && same(&n.name);
-        let (node, _) = hidden.iter().find(sick)?;
+            |(n, init, _): &&(&NodePlan, Init, Fans)| n.plan.output.dims()[0] > 1 && constant(init) && same(&n.name);
+        let (node, ..) = hidden.iter().find(sick)?;
         let layers = hidden.iter().filter(sick).count();
-        let units = node.plan.output.len();
+        let units = node.plan.output.dims()[0];
         let mut evidence = vec![Evidence::new(
             words!("largest difference between two of {units} units", "{units} ユニットのうち二つの差の最大"),
             0.0,

@@ -20,6 +20,10 @@ pub(crate) fn of(row: &RowSpec, split: &Split) -> DataFacts {
     let mut rows = vec![0.0; chosen.len() * train.shape().len()];
     shown(loader.as_ref(), train, &chosen, &Pool::serial(), &mut rows);
     facts.inputs(&rows, train.shape().len());
+    let chosen = sample(test.len(), MOST);
+    rows.resize(chosen.len() * test.shape().len(), 0.0);
+    shown(loader.as_ref(), test, &chosen, &Pool::serial(), &mut rows);
+    facts.test_inputs(&rows);
     match train.targets() {
         Targets::Classes(classes) => {
             facts.class_counts = counts(&classes[..learned], train.classes());

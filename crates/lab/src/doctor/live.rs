@@ -208,6 +208,8 @@ pub(super) fn from_run(mut record: Record, run: &Run) -> Record {
             dead: usize::from(a.zeros >= 1.0),
             saturated: usize::from(a.saturated > 0.9),
             units: 1,
+            zeros: a.zeros,
+            outside: a.saturated,
             rms: a.mean.hypot(a.std),
             max: f64::NAN,
         });
@@ -235,7 +237,7 @@ pub(super) fn from_run(mut record: Record, run: &Run) -> Record {
     record.done = run.curve.last().map_or(0, |p| p.step);
     if let Outcome::Diverged { step } = run.outcome {
         record.done = step + 1;
-        record.non_finite = Some(NonFinite { step, layer: "loss".into(), phase: "loss" });
+        record.non_finite = Some(NonFinite { step, layer: "loss".into(), phase: "loss".into() });
         record.points.push(Point {
             step: step + 1,
             train_loss: f64::NAN,

@@ -52,7 +52,7 @@ use crate::results::Text;
 use crate::session::SessionError;
 use kobai_data::{Locations, Split};
 use kobai_doctor::record::Point;
-use kobai_doctor::{Diagnosis, Record, Recorder, Settings, diagnose};
+use kobai_doctor::{DataFacts, Diagnosis, Record, Recorder, Settings, diagnose};
 use kobai_engine::Plan;
 use kobai_kernels::Pool;
 use std::sync::Arc;
@@ -235,6 +235,11 @@ fn settings(row: &RowSpec, plan: &Plan) -> Settings {
 /// What is known of a row before its first step.
 pub(crate) fn unwatched(row: &RowSpec, plan: &Arc<Plan>, split: &Split) -> Record {
     Record::new(Arc::clone(plan), settings(row, plan), facts::of(row, split))
+}
+
+/// The same with figures of the data that are known already.
+pub(crate) fn unwatched_with(subject: &Subject, data: DataFacts) -> Record {
+    Record::new(Arc::clone(&subject.plan), settings(subject.spec(), &subject.plan), data)
 }
 
 /// Trains under observation.

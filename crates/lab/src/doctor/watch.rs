@@ -341,7 +341,7 @@ fn add(record: &mut Record, event: Line) {
         Line::NonFinite { step, layer, phase } => {
             let known = ["forward", "loss", "backward", "update"];
             let phase = known.into_iter().find(|k| *k == phase).unwrap_or("loss");
-            record.non_finite = Some(NonFinite { step, layer, phase });
+            record.non_finite = Some(NonFinite { step, layer, phase: phase.into() });
         }
         Line::Start(_) | Line::Data(_) | Line::Other => {}
     }
@@ -367,6 +367,8 @@ fn units(u: UnitFigures) -> UnitStats {
         dead: u.dead,
         saturated: u.saturated,
         units: u.units.max(1),
+        zeros: 0.0,
+        outside: 0.0,
         rms: u.rms,
         max: u.max,
     }

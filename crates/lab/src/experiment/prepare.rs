@@ -8,6 +8,9 @@
 //! |---|---|
 //! | `scale`, `shift` | inputs become `x · scale + shift`, training and test |
 //! | `target_scale`, `target_shift` | the same for the values of a regression |
+//! | `spread` | the last feature is multiplied by this, the first by 1, geometrically between |
+//! | `noise` | normal noise of this standard deviation on the training inputs |
+//! | `erase` | this share of the inputs of each training example becomes 0 |
 //! | `constant_features` | so many features, the first, become 1 |
 //! | `non_finite` | so many training examples get an input that is no number |
 //! | `shuffle_labels` | the training labels are permuted |
@@ -34,6 +37,8 @@ use std::collections::HashSet;
 const SHUFFLE: u32 = 901;
 const NOISE: u32 = 902;
 const LEAK: u32 = 903;
+const DISTURB: u32 = 904;
+const ERASE: u32 = 905;
 
 /// Changes of the data, see the module.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -42,6 +47,9 @@ pub struct Prepare {
     shift: Option<f64>,
     target_scale: Option<f64>,
     target_shift: Option<f64>,
+    spread: Option<f64>,
+    noise: f64,
+    erase: f64,
     constant_features: usize,
     non_finite: usize,
     shuffle_labels: bool,
@@ -75,6 +83,9 @@ impl Prepare {
             shift: at.float("shift")?,
             target_scale: at.float("target_scale")?,
             target_shift: at.float("target_shift")?,
+            spread: at.float("spread")?,
+            noise: at.float_or("noise", 0.0)?,
+            erase: share(&at, "erase")?.unwrap_or(0.0),
             constant_features: at.whole("constant_features")?.unwrap_or(0),
             non_finite: at.whole("non_finite")?.unwrap_or(0),
             shuffle_labels: at.boolean_or("shuffle_labels", false)?,
@@ -145,6 +156,14 @@ impl Prepare {
                 train.copy(i, test, from[i % from.len()] as usize);
             }
         }
+        if let (true, Labels::Values(values)) = (self.shuffle_labels, &mut train.labels) {
+            let width = train.values;
+            let order = draw(SHUFFLE).permutation((values.len() / width) as u32);
+            let old = values.clone();
+            for (to, from) in values.chunks_exact_mut(width).zip(order) {
+                to.copy_from_slice(&old[from as usize * width..][..width]);
+            }
+        }
         if let Some(classes) = train.labels_mut() {
             if self.shuffle_labels {
                 let order = draw(SHUFFLE).permutation(classes.len() as u32);
@@ -164,9 +183,26 @@ impl Prepare {
             for row in part.inputs.chunks_exact_mut(width) {
                 row.iter_mut().take(self.constant_features).for_each(|x| *x = 1.0);
             }
+            if let Some(spread) = self.spread {
+                for row in part.inputs.chunks_exact_mut(width) {
+                    for (j, x) in row.iter_mut().enumerate() {
+                        let factor = spread.powf(j as f64 / (width.max(2) - 1) as f64);
+                        *x = (f64::from(*x) * factor) as f32;
+                    }
+                }
+            }
             affine(&mut part.inputs, self.scale, self.shift);
             if let Labels::Values(values) = &mut part.labels {
                 affine(values, self.target_scale, self.target_shift);
+            }
+        }
+        let (disturb, erase) = (draw(DISTURB), draw(ERASE));
+        for (i, x) in (0..).zip(&mut train.inputs) {
+            if self.noise > 0.0 {
+                *x += (self.noise * disturb.normal(i)) as f32;
+            }
+            if self.erase > 0.0 && erase.uniform(i) < self.erase {
+                *x = 0.0;
             }
         }
         let width = train.width;
