@@ -33,7 +33,7 @@ fn decays(row: &Row) -> bool {
 fn panels(title: String, axes: [Axis; 2], panels: Vec<Panel>, legend: Vec<(String, Ink)>) -> String {
     let [x, y] = axes;
     let chart =
-        Multiples { title, x, y, panels, legend, marks: vec![], columns: 4, width: WIDTH, height: 120.0 };
+        Multiples { title, x, y, panels, legend, marks: vec![], columns: 3, width: WIDTH, height: 130.0 };
     chart.svg()
 }
 
