@@ -2,7 +2,8 @@
 
     python benches/peers/check_losses.py [--workload W1] [--peers numpy_mlp torch_mlp jax_mlp]
 
-The first peer is the reference. Exit 1 if a loss is off by more than 1e-4, or
+The first peer is the reference. Exit 1 if a loss is off by more than 1e-4 (or the
+`loss_limit` that a peer's trainer states with its reason), or
 if the reference does not learn at all (a comparison of constants proves nothing).
 """
 
@@ -28,7 +29,7 @@ def losses(module, work):
     if first != again:
         print(f"{module}: a run after reset() differs from the first", file=sys.stderr)
         sys.exit(1)
-    return first
+    return first, getattr(trainer, "loss_limit", LIMIT)
 
 
 def main():
@@ -41,7 +42,7 @@ def main():
     for name in args.workload or WORKLOADS:
         reference = None
         for peer in args.peers:
-            got = losses(peer, WORKLOADS[name])
+            got, limit = losses(peer, WORKLOADS[name])
             if reference is None:
                 reference = got
                 learns = got[-1] < got[0] - 100 * LIMIT
@@ -50,7 +51,7 @@ def main():
                 print(f"{name} {peer:10} {got[0]:.6f} -> {got[-1]:.6f}{note}")
             else:
                 worst = max(abs(a - b) for a, b in zip(got, reference))
-                bad = not worst <= LIMIT
+                bad = not worst <= limit
                 failed |= bad
                 print(f"{name} {peer:10} largest difference {worst:.1e}{'  DIFFERS' if bad else ''}")
     sys.exit(1 if failed else 0)

@@ -99,7 +99,8 @@ def table(workload, results, threads, seconds, load):
     n = len(ours)
     isa = results["kobai"][0].get("isa", "?")
     lines = [
-        f"{work.title}; batch {work.batch}, one training step (forward, backward, SGD), float32.",
+        f"{work.title}; batch {work.batch}, one training step (forward, backward,"
+        f" {dict(sgd='SGD', adam='Adam')[work.optimizer]}), float32.",
         f"{cpu_model()}, {threads} thread{'s' * (threads > 1)}, {datetime.date.today().isoformat()};"
         f" {n} interleaved round{'s' * (n > 1)} of {seconds:g} s;"
         f" load average {load[0]:.2f} before, {load[1]:.2f} after (the run itself counts {threads}).",
@@ -161,7 +162,9 @@ def main():
 
     workloads = args.workload or list(WORKLOADS)
     if not args.skip_loss_check:
-        check = [sys.executable, str(HERE / "check_losses.py")]
+        scripts = [word for peer in args.peers for word in PEERS[peer].split() if word.endswith(".py")]
+        modules = dict.fromkeys(["numpy_mlp", *(pathlib.Path(s).stem for s in scripts)])
+        check = [sys.executable, str(HERE / "check_losses.py"), "--peers", *modules]
         for w in workloads:
             check += ["--workload", w]
         if subprocess.run(check, stdout=sys.stderr).returncode != 0:

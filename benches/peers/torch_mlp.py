@@ -1,4 +1,4 @@
-"""PyTorch: eager modules and torch.optim.SGD. `--mode compile` compiles the
+"""PyTorch: eager modules and torch.optim. `--mode compile` compiles the
 network with its loss; `--fused` takes the fused optimiser."""
 
 import harness
@@ -19,13 +19,16 @@ class Trainer:
     def __init__(self, work, weights, x, labels, mode, fused):
         act = {"sigmoid": torch.nn.Sigmoid, "relu": torch.nn.ReLU}[work.activation]
         layers = []
-        for n_in, n_out in zip(work.sizes, work.sizes[1:]):
-            layers += [torch.nn.Linear(n_in, n_out), act()]
-        net = torch.nn.Sequential(*layers[:-1])
+        for n_in, n_out in zip(work.sizes, work.sizes[1:-1]):
+            layers += [torch.nn.Linear(n_in, n_out)]
+            layers += [torch.nn.BatchNorm1d(n_out)] * work.norm + [act()]
+        net = torch.nn.Sequential(*layers, torch.nn.Linear(*work.sizes[-2:]))
+        self.norms = [m for m in net if isinstance(m, torch.nn.BatchNorm1d)]
         self.linears = [m for m in net if isinstance(m, torch.nn.Linear)]
         self.initial = [(torch.tensor(w.T.copy()), torch.tensor(b)) for w, b in weights]
         self.x, self.labels = torch.tensor(x), torch.tensor(labels)
-        self.optimizer = torch.optim.SGD(net.parameters(), lr=work.lr, **({"fused": True} if fused else {}))
+        rule = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}[work.optimizer]
+        self.optimizer = rule(net.parameters(), lr=work.lr, **({"fused": True} if fused else {}))
         criterion = torch.nn.CrossEntropyLoss()
 
         def forward(x, labels):
@@ -39,6 +42,13 @@ class Trainer:
             for m, (w, b) in zip(self.linears, self.initial):
                 m.weight.copy_(w)
                 m.bias.copy_(b)
+            for m in self.norms:
+                m.weight.fill_(1)
+                m.bias.fill_(0)
+            for state in self.optimizer.state.values():
+                for value in state.values():
+                    if value is not None:
+                        value.zero_()
 
     def step(self):
         self.optimizer.zero_grad(set_to_none=True)

@@ -25,6 +25,8 @@ const STRIP: usize = 16;
 const DIRECT_B: usize = 128 * 1024;
 /// Column groups from which on A is worth copying.
 const PACK_A_GROUPS: usize = 4;
+/// An A of at most this many elements stays in the second-level cache of every core.
+const SMALL_A: usize = 128 * 1024;
 /// Multiply-adds that are worth a task of their own.
 pub(super) const TASK: usize = 1 << 18;
 /// Most tasks of one product.
@@ -104,6 +106,10 @@ pub(super) fn gemm(
         }
         return;
     }
+    let several = n >= 2 * tiles.wide * tiles.lanes;
+    if pool.threads() > 1 && b.col_stride != 1 && several && m * k <= SMALL_A && m * n * k >= TASK {
+        return p.by_groups(pool, k);
+    }
     let mut groups = [Group::default(); MAX_GROUPS];
     // Equal blocks, of whole groups: A is read once for each.
     let most = even_parts(n, NC).next_multiple_of(tiles.wide * tiles.lanes);
@@ -181,6 +187,30 @@ impl Problem<'_> {
         }
     }
 
+    /// The whole product, a task for each group of columns, which copies its own
+    /// part of B: for a small A, which every core's cache can hold. What one core
+    /// copies, no other has to fetch.
+    fn by_groups(&self, pool: &Pool, k: usize) {
+        let (tiles, m) = (self.tiles, self.a.rows);
+        let mut groups = [Group::default(); MAX_GROUPS];
+        for jc in (0..self.n).step_by(NC) {
+            let count = split(tiles, jc, NC.min(self.n - jc), &mut groups);
+            pool.run(count, &|g| {
+                let group = groups[g];
+                let stride = group.vectors * tiles.lanes;
+                pack::with_b_buffer(stride * KC, |panel| {
+                    for pc in (0..k).step_by(KC) {
+                        let kc = KC.min(k - pc);
+                        let block = Block { row: group.col, col: pc, rows: group.cols, cols: kc };
+                        pack::columns(tiles, self.b.t(), block, panel, stride);
+                        let source = Source::Packed(Shares(panel.as_mut_ptr()));
+                        self.rows(source, &groups[g..=g], group.col, 0, m, pc, kc);
+                    }
+                });
+            });
+        }
+    }
+
     /// Columns `jc..jc+nc` of C receive the products of inner indices `pc..pc+kc`.
     fn block(&self, pool: &Pool, source: Source, jc: usize, nc: usize, pc: usize, kc: usize) {
         let mut groups = [Group::default(); MAX_GROUPS];
@@ -188,7 +218,7 @@ impl Problem<'_> {
         let groups = &groups[..count];
         let m = self.a.rows;
         let tile_rows = self.tiles.max_rows[groups[0].vectors - 1];
-        let wanted = if pool.threads() == 1 { 1 } else { (m * nc * kc / TASK).clamp(1, MAX_TASKS) };
+        let wanted = if pool.threads() == 1 { 1 } else { (m * nc * kc / (TASK / 2)).clamp(1, MAX_TASKS) };
         let row_blocks = wanted.min(m.div_ceil(tile_rows));
         let rows = m.div_ceil(row_blocks).next_multiple_of(tile_rows);
         let row_blocks = m.div_ceil(rows);
