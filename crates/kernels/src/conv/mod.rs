@@ -12,7 +12,7 @@
 //! | `depthwise/` | one filter for each channel, over channel vectors |
 //! | `portable.rs` | the same in plain loops, for `f64` and other processors |
 //! | `buffer.rs` | a thread's memory |
-//! | `winograd/` | 3×3 at stride 1 with a quarter of the products, for `f32` |
+//! | `winograd/` | 3×3 and 5×5 at stride 1 with fewer products, for `f32` |
 //!
 //! # Numeric order
 //!
@@ -127,13 +127,14 @@ impl Conv {
     }
 
     /// The kind of convolution: `gemm` (1×1, a plain matrix product), `winograd
-    /// 4x4` and `winograd 2x2` (3×3 at stride 1 in tiles of so many outputs), `direct`
-    /// (few channels), `depthwise` (one filter for each channel) or `indirect`, a gathered
-    /// product for each group. `f64` runs Winograd and direct ones as `indirect`.
+    /// 4x4` and `winograd 2x2` (3×3 and 5×5 at stride 1 in tiles of so many outputs),
+    /// `direct` (few channels), `depthwise` (one filter for each channel) or `indirect`,
+    /// a gathered product for each group. `f64` runs Winograd and direct ones as
+    /// `indirect`.
     #[must_use]
     pub fn algorithm(&self) -> &'static str {
-        if let Some(m) = winograd::choose(self) {
-            if m == 4 { "winograd 4x4" } else { "winograd 2x2" }
+        if let Some(form) = winograd::choose(self) {
+            form.name()
         } else if self.is_plain() {
             "gemm"
         } else if direct::applies(self) {
@@ -159,7 +160,7 @@ impl Conv {
         if self.is_depthwise() {
             return depthwise::scratch_len(self);
         }
-        let tiles = winograd::choose(self).map_or(0, |m| winograd::scratch_len(self, m));
+        let tiles = winograd::choose(self).map_or(0, |form| winograd::scratch_len(self, form));
         let lines = if direct::applies(self) { direct::scratch_len(self) } else { 0 };
         indirect::scratch_len(self).max(tiles).max(lines)
     }
@@ -226,11 +227,11 @@ pub fn forward<T: Real>(
         let b = Mat::new(weight, outs, k).t();
         return gemm(isa, pool, Mat::new(x, m, k), b, bias.map_or(Start::Zero, Start::Bias), y);
     }
-    if let Some(m) = winograd::choose(conv)
+    if let Some(form) = winograd::choose(conv)
         && let (Some(x), Some(weight)) = (T::as_f32(x), T::as_f32(weight))
         && let (Some(scratch), Some(y)) = (T::as_f32_mut(scratch), T::as_f32_mut(y))
     {
-        return winograd::forward(isa, pool, conv, m, n, x, weight, bias.and_then(T::as_f32), scratch, y);
+        return winograd::forward(isa, pool, conv, form, n, x, weight, bias.and_then(T::as_f32), scratch, y);
     }
     if direct::applies(conv)
         && let (Some(x), Some(weight)) = (T::as_f32(x), T::as_f32(weight))
@@ -267,11 +268,11 @@ pub fn backward_input<T: Real>(
         let (m, k, outs) = (conv.pixels(n), conv.in_channels, conv.out_channels);
         return gemm(isa, pool, Mat::new(g, m, outs), Mat::new(weight, outs, k), Start::Zero, grad_x);
     }
-    if let Some(m) = winograd::choose(conv)
+    if let Some(form) = winograd::choose(conv)
         && let (Some(g), Some(weight)) = (T::as_f32(g), T::as_f32(weight))
         && let (Some(scratch), Some(grad_x)) = (T::as_f32_mut(scratch), T::as_f32_mut(grad_x))
     {
-        return winograd::backward_input(isa, pool, conv, m, n, g, weight, scratch, grad_x);
+        return winograd::backward_input(isa, pool, conv, form, n, g, weight, scratch, grad_x);
     }
     if conv.is_depthwise() {
         return depthwise::backward_input(isa, pool, conv, g, weight, scratch, grad_x);
@@ -295,11 +296,11 @@ pub fn backward_weight<T: Real>(
     grad_weight: &mut [T],
 ) {
     conv.check_lengths(n, x.len(), grad_weight.len(), g.len(), scratch.len());
-    if let Some(m) = winograd::choose(conv)
+    if let Some(form) = winograd::choose(conv)
         && let (Some(x), Some(g)) = (T::as_f32(x), T::as_f32(g))
         && let (Some(scratch), Some(grad)) = (T::as_f32_mut(scratch), T::as_f32_mut(grad_weight))
     {
-        return winograd::backward_weight(isa, pool, conv, m, n, x, g, scratch, grad);
+        return winograd::backward_weight(isa, pool, conv, form, n, x, g, scratch, grad);
     }
     if direct::applies(conv)
         && let (Some(x), Some(g)) = (T::as_f32(x), T::as_f32(g))

@@ -1,7 +1,7 @@
 //! The forward pass, and the gradient of the input: images into images.
 
+use super::Form;
 use super::loops::{Collect, Grid, Place, Spread, Taps, loops};
-use super::points;
 use crate::conv::Conv;
 use crate::conv::buffer::{BUFFER, LINE, aligned, spaced, with_buffer};
 use crate::gemm::Mat;
@@ -18,11 +18,13 @@ const TASKS: usize = 16;
 /// Columns that a thread transforms at once when it packs the weight.
 const COLUMNS: usize = 16;
 /// Rows of them.
-const ROWS: usize = 32;
+const ROWS: usize = 16;
+/// Most taps of a kernel.
+const MOST_TAPS: usize = 25;
 
 /// One direction: `k` channels in, `n` channels out.
 struct Pass {
-    m: usize,
+    form: Form,
     k: usize,
     n: usize,
     source: Grid,
@@ -32,34 +34,34 @@ struct Pass {
 }
 
 impl Pass {
-    fn forward(conv: &Conv, m: usize, n: usize) -> Self {
+    fn forward(conv: &Conv, form: Form, n: usize) -> Self {
         let source = [conv.height, conv.width];
         let target = [conv.out_height(), conv.out_width()];
-        Pass::new(m, n, (source, conv.in_channels), (target, conv.out_channels), conv.padding)
+        Pass::new(form, n, (source, conv.in_channels), (target, conv.out_channels), conv.padding)
     }
 
-    fn backward(conv: &Conv, m: usize, n: usize) -> Self {
+    fn backward(conv: &Conv, form: Form, n: usize) -> Self {
         let source = [conv.out_height(), conv.out_width()];
         let target = [conv.height, conv.width];
-        let padding = conv.padding.map(|p| 2 - p);
-        Pass::new(m, n, (source, conv.out_channels), (target, conv.in_channels), padding)
+        let padding = conv.padding.map(|p| form.r - 1 - p);
+        Pass::new(form, n, (source, conv.out_channels), (target, conv.in_channels), padding)
     }
 
     fn new(
-        m: usize,
+        form: Form,
         images: usize,
         (source, k): ([usize; 2], usize),
         (target, n): ([usize; 2], usize),
         padding: [usize; 2],
     ) -> Self {
-        let tiles = target.map(|extent| extent.div_ceil(m));
+        let tiles = target.map(|extent| extent.div_ceil(form.m));
         let offset = padding.map(|p| -(p as isize));
         Pass {
-            m,
+            form,
             k,
             n,
-            source: Grid { extent: source, channels: k, tiles, step: m, offset },
-            target: Grid { extent: target, channels: n, tiles, step: m, offset: [0; 2] },
+            source: Grid { extent: source, channels: k, tiles, step: form.m, offset },
+            target: Grid { extent: target, channels: n, tiles, step: form.m, offset: [0; 2] },
             tiles: images * tiles[0] * tiles[1],
         }
     }
@@ -77,7 +79,7 @@ impl Pass {
 
     /// Tiles of a block: as many as the buffer holds with their products.
     fn block_len(&self) -> usize {
-        let fit = BUFFER / points(self.m) / (self.row() + WIDEST) - 1;
+        let fit = BUFFER / self.form.points() / (self.row() + WIDEST) - 1;
         fit.min(TILES)
     }
 
@@ -96,7 +98,7 @@ impl Pass {
         let elements = |grid: &Grid| images * grid.extent[0] * grid.extent[1] * grid.channels;
         assert_eq!(source.len(), elements(&self.source), "the source has another length");
         assert_eq!(target.len(), elements(&self.target), "the target has another length");
-        assert!(u.len() >= points(self.m) * self.weight_step(), "the weight is too short");
+        assert!(u.len() >= self.form.points() * self.weight_step(), "the weight is too short");
         assert!(bias.is_none_or(|b| b.len() == self.n), "the bias has another length");
         let strips = strips(isa, self.n);
         let len = self.block_len();
@@ -123,8 +125,8 @@ impl Pass {
         bias: Option<&[f32]>,
         target: &Shares<f32>,
     ) {
-        let loops = loops(isa, self.m);
-        let (points, row) = (points(self.m), self.row());
+        let loops = loops(isa, self.form);
+        let (points, row) = (self.form.points(), self.row());
         with_buffer(|buffer| {
             let point = spaced(self.block_len() * row);
             let (v, products) = buffer.split_at_mut(points * point);
@@ -185,9 +187,9 @@ fn weight_step(k: usize, n: usize) -> usize {
     spaced(k * n.next_multiple_of(LINE))
 }
 
-pub(super) fn scratch_len(conv: &Conv, m: usize) -> usize {
+pub(super) fn scratch_len(conv: &Conv, form: Form) -> usize {
     let (ins, outs) = (conv.in_channels, conv.out_channels);
-    points(m) * weight_step(ins, outs).max(weight_step(outs, ins))
+    form.points() * weight_step(ins, outs).max(weight_step(outs, ins))
 }
 
 /// The strip of a column, and the column's place in it.
@@ -196,22 +198,22 @@ fn strip_of(isa: Isa, n: usize, col: usize) -> Strip {
 }
 
 /// G w Gᵀ for the forward pass: rows are input channels, columns output channels.
-fn forward_weight(isa: Isa, pool: &Pool, conv: &Conv, m: usize, weight: &[f32], u: &mut [f32]) {
+fn forward_weight(isa: Isa, pool: &Pool, conv: &Conv, form: Form, weight: &[f32], u: &mut [f32]) {
     let (k, n) = (conv.in_channels, conv.out_channels);
-    let loops = loops(isa, m);
+    let loops = loops(isa, form);
     let to_step = weight_step(k, n);
-    let from = Mat::new(weight, n, 9 * k);
-    let u = Shares(u[..points(m) * to_step].as_mut_ptr());
+    let from = Mat::new(weight, n, form.taps() * k);
+    let u = Shares(u[..form.points() * to_step].as_mut_ptr());
     pool.run(n.div_ceil(COLUMNS), &|task| {
         let u = &u;
         let col = task * COLUMNS;
         let strip = strip_of(isa, n, col);
         let len = COLUMNS.min(strip.col + strip.width - col);
         // Taps with the output channels along the rows: [tap][input channel][COLUMNS].
-        let mut turned = [0.0f32; 9 * ROWS * COLUMNS];
+        let mut turned = [0.0f32; MOST_TAPS * ROWS * COLUMNS];
         for c in (0..k).step_by(ROWS) {
             let rows = ROWS.min(k - c);
-            for (tap, turned) in turned.chunks_exact_mut(ROWS * COLUMNS).enumerate() {
+            for (tap, turned) in turned.chunks_exact_mut(ROWS * COLUMNS).take(form.taps()).enumerate() {
                 let (outs, at) = (COLUMNS.min(n - col), tap * k + c);
                 transpose(isa, from, (col..col + outs, at..at + rows), turned, COLUMNS);
             }
@@ -226,7 +228,7 @@ fn forward_weight(isa: Isa, pool: &Pool, conv: &Conv, m: usize, weight: &[f32], 
                     to: unsafe { u.0.add(strip.col * k + (c + i) * strip.width + col - strip.col) },
                     to_step,
                 };
-                // SAFETY: `Isa` proves the instruction set; nine rows of COLUMNS
+                // SAFETY: `Isa` proves the instruction set; rows of COLUMNS
                 // elements, a whole number of vectors, were written above.
                 unsafe { (loops.taps)(&taps) };
             }
@@ -236,18 +238,18 @@ fn forward_weight(isa: Isa, pool: &Pool, conv: &Conv, m: usize, weight: &[f32], 
 
 /// G w Gᵀ with turned taps for the gradient of the input: rows are output
 /// channels, columns input channels.
-fn backward_weight(isa: Isa, pool: &Pool, conv: &Conv, m: usize, weight: &[f32], u: &mut [f32]) {
+fn backward_weight(isa: Isa, pool: &Pool, conv: &Conv, form: Form, weight: &[f32], u: &mut [f32]) {
     let (k, n) = (conv.out_channels, conv.in_channels);
-    let loops = loops(isa, m);
+    let loops = loops(isa, form);
     let to_step = weight_step(k, n);
-    assert_eq!(weight.len(), 9 * k * n, "the weight has another length");
-    let u = Shares(u[..points(m) * to_step].as_mut_ptr());
+    assert_eq!(weight.len(), form.taps() * k * n, "the weight has another length");
+    let u = Shares(u[..form.points() * to_step].as_mut_ptr());
     pool.run(k.div_ceil(COLUMNS), &|task| {
         let u = &u;
         for o in task * COLUMNS..k.min((task + 1) * COLUMNS) {
             for strip in strips(isa, n) {
                 let taps = Taps {
-                    from: weight[o * 9 * n + strip.col..].as_ptr(),
+                    from: weight[o * form.taps() * n + strip.col..].as_ptr(),
                     from_step: n,
                     reversed: true,
                     len: strip.cols,
@@ -256,7 +258,7 @@ fn backward_weight(isa: Isa, pool: &Pool, conv: &Conv, m: usize, weight: &[f32],
                     to: unsafe { u.0.add(strip.col * k + o * strip.width) },
                     to_step,
                 };
-                // SAFETY: `Isa` proves the instruction set; nine taps of this output
+                // SAFETY: `Isa` proves the instruction set; the taps of this output
                 // channel lie in the weight, `n` elements apart.
                 unsafe { (loops.taps)(&taps) };
             }
@@ -269,7 +271,7 @@ pub(in crate::conv) fn forward(
     isa: Isa,
     pool: &Pool,
     conv: &Conv,
-    m: usize,
+    form: Form,
     n: usize,
     x: &[f32],
     weight: &[f32],
@@ -278,8 +280,8 @@ pub(in crate::conv) fn forward(
     y: &mut [f32],
 ) {
     let u = aligned(scratch);
-    forward_weight(isa, pool, conv, m, weight, u);
-    Pass::forward(conv, m, n).run(isa, pool, x, u, bias, y);
+    forward_weight(isa, pool, conv, form, weight, u);
+    Pass::forward(conv, form, n).run(isa, pool, x, u, bias, y);
 }
 
 #[allow(clippy::too_many_arguments, reason = "the operands of one operation")]
@@ -287,7 +289,7 @@ pub(in crate::conv) fn backward_input(
     isa: Isa,
     pool: &Pool,
     conv: &Conv,
-    m: usize,
+    form: Form,
     n: usize,
     g: &[f32],
     weight: &[f32],
@@ -295,6 +297,6 @@ pub(in crate::conv) fn backward_input(
     grad_x: &mut [f32],
 ) {
     let u = aligned(scratch);
-    backward_weight(isa, pool, conv, m, weight, u);
-    Pass::backward(conv, m, n).run(isa, pool, g, u, None, grad_x);
+    backward_weight(isa, pool, conv, form, weight, u);
+    Pass::backward(conv, form, n).run(isa, pool, g, u, None, grad_x);
 }

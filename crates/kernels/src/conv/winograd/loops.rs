@@ -1,8 +1,9 @@
 //! Transforms of whole tiles, on vectors of channels, for every instruction set.
 //!
-//! [`Loops`] is the table of one instruction set and one M. Its functions take
+//! [`Loops`] is the table of one instruction set and one form. Its functions take
 //! raw pointers: the callers in `image.rs` and `weight.rs` cut the memory.
 
+use super::Form;
 use super::points::{self, Axis};
 use crate::Isa;
 use crate::lanes::{Lanes, Portable};
@@ -102,9 +103,9 @@ pub(super) struct Collect<'a> {
     pub(super) image: *mut f32,
 }
 
-/// Nine rows of taps into one row of transformed weights, and back.
+/// Rows of taps into one row of transformed weights, and back.
 pub(super) struct Taps {
-    /// Tap i begins at `from + i * from_step`; or tap 8 − i if reversed.
+    /// Tap i begins at `from + i * from_step`; or the last but i if reversed.
     pub(super) from: *const f32,
     pub(super) from_step: usize,
     pub(super) reversed: bool,
@@ -123,9 +124,9 @@ pub(super) struct Loops {
     pub(super) gradients: unsafe fn(&Spread<'_>),
     /// Aᵀ m A into output pixels.
     pub(super) outputs: unsafe fn(&Collect<'_>),
-    /// G w Gᵀ: nine taps into all points. Writes whole vectors.
+    /// G w Gᵀ: taps into all points. Writes whole vectors.
     pub(super) taps: unsafe fn(&Taps),
-    /// Gᵀ s G: all points (`from`) into nine taps (`to`).
+    /// Gᵀ s G: all points (`from`) into taps (`to`).
     pub(super) tap_gradients: unsafe fn(&Taps),
 }
 
@@ -250,16 +251,16 @@ unsafe fn collect<V: Lanes, F: Axis<T, M>, const M: usize, const T: usize>(a: &C
 }
 
 /// # Safety
-/// The instruction set; nine rows of `len` are readable, and every point has
+/// The instruction set; rows of `len` of all taps are readable, and every point has
 /// room for `len` values in whole vectors.
 #[inline(always)]
-unsafe fn taps<V: Lanes, F: Axis<3, T>, const T: usize>(a: &Taps) {
+unsafe fn taps<V: Lanes, F: Axis<R, T>, const R: usize, const T: usize>(a: &Taps) {
     for c in (0..a.len).step_by(V::LANES) {
         let left = a.len - c;
         // SAFETY: the caller answers for the rows.
         let values = unsafe {
             let tap = |i: usize, j: usize| {
-                let tap = if a.reversed { 8 - (3 * i + j) } else { 3 * i + j };
+                let tap = if a.reversed { R * R - 1 - (R * i + j) } else { R * i + j };
                 let from = a.from.wrapping_add(tap * a.from_step + c);
                 if left >= V::LANES { V::load(from) } else { V::load_first(from, left) }
             };
@@ -275,10 +276,10 @@ unsafe fn taps<V: Lanes, F: Axis<3, T>, const T: usize>(a: &Taps) {
 }
 
 /// # Safety
-/// The instruction set; all points are readable as whole vectors, and nine rows
-/// of `len` belong to the caller.
+/// The instruction set; all points are readable as whole vectors, and rows of
+/// `len` of all taps belong to the caller.
 #[inline(always)]
-unsafe fn tap_gradients<V: Lanes, F: Axis<T, 3>, const T: usize>(a: &Taps) {
+unsafe fn tap_gradients<V: Lanes, F: Axis<T, R>, const T: usize, const R: usize>(a: &Taps) {
     for c in (0..a.len).step_by(V::LANES) {
         let left = a.len - c;
         // SAFETY: the caller answers for the points.
@@ -288,7 +289,7 @@ unsafe fn tap_gradients<V: Lanes, F: Axis<T, 3>, const T: usize>(a: &Taps) {
         };
         for (i, values) in values.into_iter().enumerate() {
             for (j, value) in values.into_iter().enumerate() {
-                let to = a.to.wrapping_add((3 * i + j) * a.to_step + c);
+                let to = a.to.wrapping_add((R * i + j) * a.to_step + c);
                 // SAFETY: the caller has the rows.
                 unsafe { if left >= V::LANES { value.store(to) } else { value.store_first(to, left) } };
             }
@@ -296,15 +297,15 @@ unsafe fn tap_gradients<V: Lanes, F: Axis<T, 3>, const T: usize>(a: &Taps) {
     }
 }
 
-/// The functions of the module in which it stands, for one M.
+/// The functions of the module in which it stands, for F(m, r).
 macro_rules! table {
-    ($m:literal, $t:literal) => {
+    ($m:literal, $r:literal, $t:literal) => {
         Loops {
-            windows: windows::<$t, points::Window<$m>>,
-            gradients: gradients::<$m, $t, points::Gradients<$m>>,
-            outputs: outputs::<$m, $t, points::Outputs<$m>>,
-            taps: tap_rows::<$t, points::Taps<$m>>,
-            tap_gradients: tap_gradient_rows::<$t, points::TapGradients<$m>>,
+            windows: windows::<$t, points::Window>,
+            gradients: gradients::<$m, $t, points::Gradients>,
+            outputs: outputs::<$m, $t, points::Outputs>,
+            taps: tap_rows::<$r, $t, points::Taps>,
+            tap_gradients: tap_gradient_rows::<$r, $t, points::TapGradients>,
         }
     };
 }
@@ -331,18 +332,18 @@ macro_rules! loops {
                 unsafe { collect::<$vector, F, M, T>(a) }
             }
             $(#[target_feature(enable = $features)])?
-            unsafe fn tap_rows<const T: usize, F: Axis<3, T>>(a: &Taps) {
+            unsafe fn tap_rows<const R: usize, const T: usize, F: Axis<R, T>>(a: &Taps) {
                 // SAFETY: as above.
-                unsafe { taps::<$vector, F, T>(a) }
+                unsafe { taps::<$vector, F, R, T>(a) }
             }
             $(#[target_feature(enable = $features)])?
-            unsafe fn tap_gradient_rows<const T: usize, F: Axis<T, 3>>(a: &Taps) {
+            unsafe fn tap_gradient_rows<const R: usize, const T: usize, F: Axis<T, R>>(a: &Taps) {
                 // SAFETY: as above.
-                unsafe { tap_gradients::<$vector, F, T>(a) }
+                unsafe { tap_gradients::<$vector, F, T, R>(a) }
             }
 
-            /// F(2) and F(4).
-            pub(in super::super) static LOOPS: [Loops; 2] = [table!(2, 4), table!(4, 6)];
+            /// In the order of [`Form::ALL`].
+            pub(in super::super) static LOOPS: [Loops; 3] = [table!(2, 3, 4), table!(4, 3, 6), table!(2, 5, 6)];
         }
     };
 }
@@ -353,9 +354,9 @@ loops!(avx512, std::arch::x86_64::__m512, "avx512f,avx512bw,avx512dq,avx512vl,av
 loops!(avx2, std::arch::x86_64::__m256, "avx2,fma");
 loops!(portable, Portable<simd::Portable>);
 
-/// The tile loops of F(m) for an instruction set.
-pub(super) fn loops(isa: Isa, m: usize) -> &'static Loops {
-    let which = usize::from(m == 4);
+/// The tile loops of a form for an instruction set.
+pub(super) fn loops(isa: Isa, form: Form) -> &'static Loops {
+    let which = Form::ALL.iter().position(|f| *f == form).expect("a known form");
     #[cfg(target_arch = "x86_64")]
     {
         if isa.is_avx512() {

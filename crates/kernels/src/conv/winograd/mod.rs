@@ -1,4 +1,4 @@
-//! Winograd's convolution for 3×3 taps at stride 1, in all three passes.
+//! Winograd's convolution for 3×3 and 5×5 taps at stride 1, in all three passes.
 //!
 //! | file | what |
 //! |---|---|
@@ -7,9 +7,9 @@
 //! | `image.rs` | forward pass and gradient of the input |
 //! | `weight.rs` | gradient of the weight |
 //!
-//! F(M, 3) computes M×M outputs from a window of T×T inputs, T = M + 2, with T²
-//! products instead of 9M²: 36 instead of 144 for M = 4, 16 instead of 36 for
-//! M = 2. For a tile d of one input channel and the taps w
+//! F(M, R) computes M×M outputs from R×R taps and a window of T×T inputs, T = M +
+//! R − 1, with T² products instead of M²R²: 36 instead of 144 for F(4, 3), 16
+//! instead of 36 for F(2, 3), 36 instead of 100 for F(2, 5). For a tile d of one input channel and the taps w
 //!
 //! ```text
 //! y  = Aᵀ [ Σ over channels (G w Gᵀ) ⊙ (Bᵀ d B) ] A
@@ -43,9 +43,9 @@
 //!
 //! which is what the tests allow. The amplification, the last factor over
 //! Σ |w| ⊙ |d|, is what distinguishes algorithms: for equal magnitudes its mean
-//! over the outputs of a tile is 52 and its maximum 69 for F(4) with the points
-//! of `points.rs` (77 and 256 with 0, ±1, ±2, ∞), 7 for F(2), 1 for the direct
-//! sum. Errors do not all point the same way: measured on normal numbers, F(4) is
+//! over the outputs of a tile is 52 and its maximum 69 for F(4, 3) with the points
+//! of `points.rs` (77 and 256 with 0, ±1, ±2, ∞), 56 and 56 for F(2, 5), 7 for F(2, 3), 1 for the direct sum.
+//! Errors do not all point the same way: measured on normal numbers, F(4) is
 //! off by about twice as much as the direct sum, F(2) by no more than it.
 
 mod image;
@@ -64,38 +64,63 @@ pub(super) use weight::backward_weight;
 /// Most channels: a block of transformed tiles must fit into the thread's buffer.
 const MOST_CHANNELS: usize = 2048;
 
-/// The M with which Winograd pays for this convolution, if it does.
+/// How many outputs a tile has on an axis, and how many taps there are on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Form {
+    /// Outputs.
+    pub(super) m: usize,
+    /// Taps.
+    pub(super) r: usize,
+}
+
+impl Form {
+    /// All that there are.
+    pub(super) const ALL: [Form; 3] = [Form { m: 2, r: 3 }, Form { m: 4, r: 3 }, Form { m: 2, r: 5 }];
+
+    /// Points of a tile.
+    const fn points(self) -> usize {
+        (self.m + self.r - 1) * (self.m + self.r - 1)
+    }
+
+    /// Taps of a kernel.
+    const fn taps(self) -> usize {
+        self.r * self.r
+    }
+
+    /// The name of the algorithm.
+    pub(super) fn name(self) -> &'static str {
+        if self.m == 4 { "winograd 4x4" } else { "winograd 2x2" }
+    }
+}
+
+/// The form with which Winograd pays for this convolution, if one does.
 ///
 /// Counted in multiply-adds: the products, and transforms of some six
 /// operations for each point and channel, in whole vectors.
-pub(super) fn choose(conv: &Conv) -> Option<usize> {
-    let applies = conv.kernel == [3, 3]
+pub(super) fn choose(conv: &Conv) -> Option<Form> {
+    let [r, _] = conv.kernel;
+    let applies = conv.kernel == [r; 2]
         && conv.stride == [1, 1]
         && conv.dilation == [1, 1]
         && conv.groups == 1
-        && conv.padding.iter().all(|p| *p <= 2)
+        && conv.padding.iter().all(|p| *p < r)
         && conv.in_channels.max(conv.out_channels) <= MOST_CHANNELS;
     if !applies || conv.pixels(1) == 0 {
         return None;
     }
     let whole = |channels: usize| channels.next_multiple_of(16);
     let products = conv.in_channels * conv.out_channels;
-    let cost = |m: usize| {
-        let tiles = conv.out_height().div_ceil(m) * conv.out_width().div_ceil(m);
+    let cost = |form: &Form| {
+        let tiles = conv.out_height().div_ceil(form.m) * conv.out_width().div_ceil(form.m);
         let transforms = 6 * (whole(conv.in_channels) + whole(conv.out_channels));
-        tiles * points(m) * (products + transforms)
+        tiles * form.points() * (products + transforms)
     };
-    let direct = conv.pixels(1) * 9 * products;
-    let m = if cost(4) <= cost(2) { 4 } else { 2 };
-    (cost(m) * 4 <= direct * 3).then_some(m)
-}
-
-/// Points of a tile.
-const fn points(m: usize) -> usize {
-    (m + 2) * (m + 2)
+    let direct = conv.pixels(1) * conv.taps() * products;
+    let best = Form::ALL.into_iter().filter(|form| form.r == r).min_by_key(cost)?;
+    (cost(&best) * 4 <= direct * 3).then_some(best)
 }
 
 /// Scratch elements of any pass.
-pub(super) fn scratch_len(conv: &Conv, m: usize) -> usize {
-    image::scratch_len(conv, m).max(weight::scratch_len(conv)) + LINE
+pub(super) fn scratch_len(conv: &Conv, form: Form) -> usize {
+    image::scratch_len(conv, form).max(weight::scratch_len(conv)) + LINE
 }

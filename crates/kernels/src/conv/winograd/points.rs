@@ -1,13 +1,13 @@
 //! The transforms on one axis.
 //!
-//! A window of M + 2 inputs and 3 taps are polynomials; their M outputs are
-//! coefficients of a product, which is interpolated from its values at M + 2
-//! points (Toom–Cook; Lavin & Gray 2015). Each transform is written as the few
+//! A window of T = M + R − 1 inputs and R taps are polynomials; their M outputs are
+//! coefficients of a product, which is interpolated from its values at T points
+//! (Toom–Cook; Lavin & Gray 2015). Each transform is written as the few
 //! operations that its matrix needs, on vectors of channels.
 //!
-//! F(4) uses the points 0, ±√½, ±√2, ∞. The usual 0, ±1, ±2, ∞ need the same
+//! F(4, 3) and F(2, 5) use the points 0, ±√½, ±√2, ∞. The usual 0, ±1, ±2, ∞ need the same
 //! operations but round twice as coarsely: here the matrices are better
-//! balanced, since √½ · √2 = 1. F(2) uses 0, ±1, ∞.
+//! balanced, since √½ · √2 = 1. F(2, 3) uses 0, ±1, ∞.
 
 use crate::lanes::Lanes;
 
@@ -23,18 +23,18 @@ pub(super) trait Axis<const I: usize, const O: usize> {
     unsafe fn map<V: Lanes>(x: [V; I]) -> [V; O];
 }
 
-/// Bᵀ: a window of the input, M + 2 pixels.
-pub(super) struct Window<const M: usize>;
-/// Aᵀ: products into M outputs.
-pub(super) struct Outputs<const M: usize>;
-/// G: three taps.
-pub(super) struct Taps<const M: usize>;
-/// A: gradients of M outputs.
-pub(super) struct Gradients<const M: usize>;
+/// Bᵀ: a window of the input, T pixels.
+pub(super) struct Window;
+/// Aᵀ: products of T points into outputs.
+pub(super) struct Outputs;
+/// G: taps.
+pub(super) struct Taps;
+/// A: gradients of outputs.
+pub(super) struct Gradients;
 /// Gᵀ: products into gradients of the taps.
-pub(super) struct TapGradients<const M: usize>;
+pub(super) struct TapGradients;
 
-impl Axis<6, 6> for Window<4> {
+impl Axis<6, 6> for Window {
     #[inline(always)]
     unsafe fn map<V: Lanes>(x: [V; 6]) -> [V; 6] {
         // SAFETY: the caller has the instruction set.
@@ -54,7 +54,7 @@ impl Axis<6, 6> for Window<4> {
     }
 }
 
-impl Axis<6, 4> for Outputs<4> {
+impl Axis<6, 4> for Outputs {
     #[inline(always)]
     unsafe fn map<V: Lanes>(m: [V; 6]) -> [V; 4] {
         // SAFETY: the caller has the instruction set.
@@ -71,7 +71,7 @@ impl Axis<6, 4> for Outputs<4> {
     }
 }
 
-impl Axis<3, 6> for Taps<4> {
+impl Axis<3, 6> for Taps {
     #[inline(always)]
     unsafe fn map<V: Lanes>(w: [V; 3]) -> [V; 6] {
         // SAFETY: the caller has the instruction set.
@@ -91,7 +91,7 @@ impl Axis<3, 6> for Taps<4> {
     }
 }
 
-impl Axis<4, 6> for Gradients<4> {
+impl Axis<4, 6> for Gradients {
     #[inline(always)]
     unsafe fn map<V: Lanes>(g: [V; 4]) -> [V; 6] {
         // SAFETY: the caller has the instruction set.
@@ -111,7 +111,7 @@ impl Axis<4, 6> for Gradients<4> {
     }
 }
 
-impl Axis<6, 3> for TapGradients<4> {
+impl Axis<6, 3> for TapGradients {
     #[inline(always)]
     unsafe fn map<V: Lanes>(s: [V; 6]) -> [V; 3] {
         // SAFETY: the caller has the instruction set.
@@ -127,7 +127,7 @@ impl Axis<6, 3> for TapGradients<4> {
     }
 }
 
-impl Axis<4, 4> for Window<2> {
+impl Axis<4, 4> for Window {
     #[inline(always)]
     unsafe fn map<V: Lanes>(x: [V; 4]) -> [V; 4] {
         // SAFETY: the caller has the instruction set.
@@ -135,7 +135,7 @@ impl Axis<4, 4> for Window<2> {
     }
 }
 
-impl Axis<4, 2> for Outputs<2> {
+impl Axis<4, 2> for Outputs {
     #[inline(always)]
     unsafe fn map<V: Lanes>(m: [V; 4]) -> [V; 2] {
         // SAFETY: the caller has the instruction set.
@@ -143,7 +143,7 @@ impl Axis<4, 2> for Outputs<2> {
     }
 }
 
-impl Axis<3, 4> for Taps<2> {
+impl Axis<3, 4> for Taps {
     #[inline(always)]
     unsafe fn map<V: Lanes>(w: [V; 3]) -> [V; 4] {
         // SAFETY: the caller has the instruction set.
@@ -154,7 +154,7 @@ impl Axis<3, 4> for Taps<2> {
     }
 }
 
-impl Axis<2, 4> for Gradients<2> {
+impl Axis<2, 4> for Gradients {
     #[inline(always)]
     unsafe fn map<V: Lanes>(g: [V; 2]) -> [V; 4] {
         // SAFETY: the caller has the instruction set.
@@ -162,13 +162,83 @@ impl Axis<2, 4> for Gradients<2> {
     }
 }
 
-impl Axis<4, 3> for TapGradients<2> {
+impl Axis<4, 3> for TapGradients {
     #[inline(always)]
     unsafe fn map<V: Lanes>(s: [V; 4]) -> [V; 3] {
         // SAFETY: the caller has the instruction set.
         unsafe {
             let (half, even) = (V::splat(0.5), s[1].add(s[2]));
             [half.fma(even, s[0]), half.mul(s[1].sub(s[2])), half.fma(even, s[3])]
+        }
+    }
+}
+
+impl Axis<6, 2> for Outputs {
+    #[inline(always)]
+    unsafe fn map<V: Lanes>(m: [V; 6]) -> [V; 2] {
+        // SAFETY: the caller has the instruction set.
+        unsafe {
+            let (even_a, odd_a) = (m[1].add(m[2]), m[1].sub(m[2]));
+            let (even_b, odd_b) = (m[3].add(m[4]), m[3].sub(m[4]));
+            [m[0].add(even_a).add(even_b), V::splat(A).fma(odd_a, V::splat(B).fma(odd_b, m[5]))]
+        }
+    }
+}
+
+impl Axis<5, 6> for Taps {
+    #[inline(always)]
+    unsafe fn map<V: Lanes>(w: [V; 5]) -> [V; 6] {
+        // SAFETY: the caller has the instruction set.
+        unsafe {
+            let (half, two) = (V::splat(0.5), V::splat(2.0));
+            let (third, sixth) = (V::splat(-2.0 / 3.0), V::splat(1.0 / 6.0));
+            let even_a = half.fma(half.fma(w[4], w[2]), w[0]);
+            let odd_a = V::splat(A).mul(half.fma(w[3], w[1]));
+            let even_b = two.fma(two.fma(w[4], w[2]), w[0]);
+            let odd_b = V::splat(B).mul(two.fma(w[3], w[1]));
+            [
+                w[0],
+                third.mul(even_a.add(odd_a)),
+                third.mul(even_a.sub(odd_a)),
+                sixth.mul(even_b.add(odd_b)),
+                sixth.mul(even_b.sub(odd_b)),
+                w[4],
+            ]
+        }
+    }
+}
+
+impl Axis<2, 6> for Gradients {
+    #[inline(always)]
+    unsafe fn map<V: Lanes>(g: [V; 2]) -> [V; 6] {
+        // SAFETY: the caller has the instruction set.
+        unsafe {
+            [
+                g[0],
+                V::splat(A).fma(g[1], g[0]),
+                V::splat(-A).fma(g[1], g[0]),
+                V::splat(B).fma(g[1], g[0]),
+                V::splat(-B).fma(g[1], g[0]),
+                g[1],
+            ]
+        }
+    }
+}
+
+impl Axis<6, 5> for TapGradients {
+    #[inline(always)]
+    unsafe fn map<V: Lanes>(s: [V; 6]) -> [V; 5] {
+        // SAFETY: the caller has the instruction set.
+        unsafe {
+            let (even_a, odd_a) = (s[1].add(s[2]), s[1].sub(s[2]));
+            let (even_b, odd_b) = (s[3].add(s[4]), s[3].sub(s[4]));
+            [
+                V::splat(-2.0 / 3.0).fma(even_a, V::splat(1.0 / 6.0).fma(even_b, s[0])),
+                V::splat(-2.0 / 3.0 * A).fma(odd_a, V::splat(1.0 / 6.0 * B).mul(odd_b)),
+                V::splat(1.0 / 3.0).mul(even_b.sub(even_a)),
+                V::splat(-1.0 / 3.0 * A).fma(odd_a, V::splat(1.0 / 3.0 * B).mul(odd_b)),
+                V::splat(-1.0 / 6.0).fma(even_a, V::splat(2.0 / 3.0).fma(even_b, s[5])),
+            ]
         }
     }
 }

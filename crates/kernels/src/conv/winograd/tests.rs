@@ -2,7 +2,7 @@
 //! against a scalar twin, bit for bit.
 
 use super::points::{Axis, Gradients, Outputs, TapGradients, Taps, Window};
-use super::{backward_input, backward_weight, choose, forward};
+use super::{Form, backward_input, backward_weight, choose, forward};
 use crate::checks::{bit_difference, must_fail, values, widened};
 use crate::conv::Conv;
 use crate::conv::tests::{conv, definition, fused, operands, poisoned};
@@ -13,10 +13,10 @@ use crate::{Isa, Pool};
 type Matrix = Vec<Vec<f64>>;
 
 /// Bᵀ, G and Aᵀ from the points, in double precision.
-fn matrices(m: usize) -> [Matrix; 3] {
+fn matrices(Form { m, r }: Form) -> [Matrix; 3] {
     let s = std::f64::consts::SQRT_2;
-    let points: &[f64] = if m == 4 { &[0.0, 1.0 / s, -1.0 / s, s, -s] } else { &[0.0, 1.0, -1.0] };
-    let t = m + 2;
+    let t = m + r - 1;
+    let points: &[f64] = if t == 6 { &[0.0, 1.0 / s, -1.0 / s, s, -s] } else { &[0.0, 1.0, -1.0] };
     // The product of (x − q) over some points, by ascending power of x.
     let polynomial = |leave: Option<usize>| {
         let mut p = vec![1.0];
@@ -36,12 +36,12 @@ fn matrices(m: usize) -> [Matrix; 3] {
     let mut window: Matrix = (0..t - 1).map(|i| polynomial(Some(i))).collect();
     window.push(polynomial(None));
     let mut taps: Matrix =
-        (0..t - 1).map(|i| power(points[i], 3).iter().map(|x| x / scale(i)).collect()).collect();
-    taps.push(last(3));
-    // F(2) is usually written with other signs in one point of B and A.
+        (0..t - 1).map(|i| power(points[i], r).iter().map(|x| x / scale(i)).collect()).collect();
+    taps.push(last(r));
+    // F(2, 3) is usually written with other signs in one point of B and A.
     let mut out: Matrix = points.iter().map(|p| power(*p, m)).collect();
     out.push(last(m));
-    if m == 2 {
+    if t == 4 {
         window[0].iter_mut().chain(&mut taps[0]).for_each(|x| *x = -*x);
     }
     let out = (0..m).map(|i| out.iter().map(|row| row[i]).collect()).collect();
@@ -72,15 +72,21 @@ fn pixel(x: &[f64], [h, w, c]: [usize; 3], image: usize, at: [isize; 2], channel
 }
 
 /// The three passes by Winograd's formulas with given matrices, tile by tile.
-fn formulas(c: &Conv, m: usize, n: usize, [x, w, g]: [&[f64]; 3], mats: &[Matrix; 3]) -> [Vec<f64>; 3] {
+fn formulas(
+    c: &Conv,
+    Form { m, r }: Form,
+    n: usize,
+    [x, w, g]: [&[f64]; 3],
+    mats: &[Matrix; 3],
+) -> [Vec<f64>; 3] {
     let [window, taps, out] = mats;
-    let (ins, outs, t) = (c.in_channels, c.out_channels, m + 2);
+    let (ins, outs, t) = (c.in_channels, c.out_channels, m + r - 1);
     let input = [c.height, c.width];
     let output = [c.out_height(), c.out_width()];
     let weight = |o: usize, i: usize, turned: bool| -> Matrix {
-        let tap = |a: usize, b: usize| if turned { 8 - 3 * a - b } else { 3 * a + b };
-        let row = |a| (0..3).map(|b| w[(o * 9 + tap(a, b)) * ins + i]).collect();
-        (0..3).map(row).collect()
+        let tap = |a: usize, b: usize| if turned { r * r - 1 - r * a - b } else { r * a + b };
+        let row = |a| (0..r).map(|b| w[(o * r * r + tap(a, b)) * ins + i]).collect();
+        (0..r).map(row).collect()
     };
     let tile = |x: &[f64], size: [usize; 2], channels, image, at: [isize; 2], extent: usize, channel| {
         let value = |i: usize, j: usize| {
@@ -95,7 +101,7 @@ fn formulas(c: &Conv, m: usize, n: usize, [x, w, g]: [&[f64]; 3], mats: &[Matrix
         let (source, from, k) = if turned { (g, output, outs) } else { (x, input, ins) };
         let (to, size, channels) =
             if turned { (&mut all[1], input, ins) } else { (&mut all[0], output, outs) };
-        let padding = c.padding.map(|p| if turned { 2 - p as isize } else { p as isize });
+        let padding = c.padding.map(|p| if turned { (r - 1 - p) as isize } else { p as isize });
         for (image, a, b) in each_tile(n, size, m) {
             let at = [(a * m) as isize - padding[0], (b * m) as isize - padding[1]];
             for channel in 0..channels {
@@ -110,9 +116,9 @@ fn formulas(c: &Conv, m: usize, n: usize, [x, w, g]: [&[f64]; 3], mats: &[Matrix
                 }
                 for (i, row) in both(out, &sum).iter().enumerate() {
                     for (j, y) in row.iter().enumerate() {
-                        let (r, s) = (a * m + i, b * m + j);
-                        if r < size[0] && s < size[1] {
-                            to[((image * size[0] + r) * size[1] + s) * channels + channel] = *y;
+                        let (h, v) = (a * m + i, b * m + j);
+                        if h < size[0] && v < size[1] {
+                            to[((image * size[0] + h) * size[1] + v) * channels + channel] = *y;
                         }
                     }
                 }
@@ -132,7 +138,7 @@ fn formulas(c: &Conv, m: usize, n: usize, [x, w, g]: [&[f64]; 3], mats: &[Matrix
                 }
             }
             for (tap, value) in both(&transposed(taps), &sum).concat().into_iter().enumerate() {
-                all[2][(o * 9 + tap) * ins + i] = value;
+                all[2][(o * r * r + tap) * ins + i] = value;
             }
         }
     }
@@ -145,15 +151,23 @@ fn each_tile(n: usize, size: [usize; 2], m: usize) -> impl Iterator<Item = (usiz
         .map(move |p| (p / (tiles[0] * tiles[1]), p / tiles[1] % tiles[0], p % tiles[1]))
 }
 
-fn passes(isa: Isa, pool: &Pool, c: &Conv, m: usize, n: usize, o: &[Vec<f32>; 3]) -> [Vec<f32>; 3] {
+fn passes(isa: Isa, pool: &Pool, c: &Conv, form: Form, n: usize, o: &[Vec<f32>; 3]) -> [Vec<f32>; 3] {
     let [x, w, g] = o;
-    let scratch = || vec![f32::NAN; super::scratch_len(c, m)];
+    let scratch = || vec![f32::NAN; super::scratch_len(c, form)];
     let (mut y, mut gx, mut gw) = (vec![f32::NAN; g.len()], vec![f32::NAN; x.len()], vec![f32::NAN; w.len()]);
-    forward(isa, pool, c, m, n, x, w, None, &mut scratch(), &mut y);
-    backward_input(isa, pool, c, m, n, g, w, &mut scratch(), &mut gx);
-    backward_weight(isa, pool, c, m, n, x, g, &mut scratch(), &mut gw);
+    forward(isa, pool, c, form, n, x, w, None, &mut scratch(), &mut y);
+    backward_input(isa, pool, c, form, n, g, w, &mut scratch(), &mut gx);
+    backward_weight(isa, pool, c, form, n, x, g, &mut scratch(), &mut gw);
     [y, gx, gw]
 }
+
+/// The forms for a convolution's taps.
+fn forms(c: &Conv) -> impl Iterator<Item = Form> {
+    let r = c.kernel[0];
+    Form::ALL.into_iter().filter(move |form| form.r == r)
+}
+
+const F43: Form = Form { m: 4, r: 3 };
 
 /// Every padding, images smaller than a tile, tails of every vector length.
 fn cases() -> Vec<Conv> {
@@ -186,15 +200,15 @@ fn cut_cases() -> Vec<Conv> {
 
 /// Roundings on one axis on the way to a value, the constants' included: Bᵀ, G,
 /// Aᵀ, A, Gᵀ. Counted in `points.rs`.
-const ROUNDINGS: [usize; 5] = [3, 5, 4, 3, 6];
+const ROUNDINGS: [usize; 5] = [3, 6, 4, 3, 6];
 
 /// The bound of `mod.rs` for each element of the three passes.
-fn bounds(c: &Conv, m: usize, n: usize, o: [&[f64]; 3]) -> [Vec<f64>; 3] {
+fn bounds(c: &Conv, form: Form, n: usize, o: [&[f64]; 3]) -> [Vec<f64>; 3] {
     let sizes = o.map(|v| v.iter().map(|x| x.abs()).collect::<Vec<_>>());
-    let mats = matrices(m).map(|a| magnitudes(&a));
-    let amplified = formulas(c, m, n, [&sizes[0], &sizes[1], &sizes[2]], &mats);
+    let mats = matrices(form).map(|a| magnitudes(&a));
+    let amplified = formulas(c, form, n, [&sizes[0], &sizes[1], &sizes[2]], &mats);
     let [b, g, a, ga, gt] = ROUNDINGS;
-    let tiles = each_tile(n, [c.out_height(), c.out_width()], m).count();
+    let tiles = each_tile(n, [c.out_height(), c.out_width()], form.m).count();
     let terms =
         [c.in_channels + 2 * (b + g + a), c.out_channels + 2 * (b + g + a), tiles + 2 * (b + ga + gt)];
     let unit = f64::from(f32::EPSILON) / 2.0;
@@ -216,16 +230,16 @@ fn within(what: &str, got: &[f32], want: &[f64], bound: &[f64]) {
 #[test]
 fn passes_stay_within_the_derived_bound() {
     for c in cases().into_iter().chain(cut_cases()) {
-        for (m, n) in [(2, 1), (4, 2), (2, 3), (4, 3)] {
+        for (form, n) in forms(&c).flat_map(|form| [(form, 1), (form, 3)]) {
             let o = operands(&c, n);
             let wide = o.clone().map(|v| widened(&v));
             let wide = [&wide[0][..], &wide[1], &wide[2]];
             let want = definition(&c, n, wide[0], wide[1], wide[2]);
-            let bound = bounds(&c, m, n, wide);
+            let bound = bounds(&c, form, n, wide);
             for isa in Isa::available() {
-                let got = passes(isa, &Pool::serial(), &c, m, n, &o);
+                let got = passes(isa, &Pool::serial(), &c, form, n, &o);
                 for (i, pass) in ["forward", "backward_input", "backward_weight"].iter().enumerate() {
-                    let what = format!("{pass}, F({m}), n = {n}, {isa}, {c:?}");
+                    let what = format!("{pass}, {form:?}, n = {n}, {isa}, {c:?}");
                     within(&what, &got[i], &want[i], &bound[i]);
                 }
             }
@@ -237,18 +251,18 @@ fn passes_stay_within_the_derived_bound() {
 #[test]
 fn formulas_equal_the_definition() {
     for c in cases().iter().filter(|c| c.in_channels * c.out_channels < 300) {
-        for m in [2, 4] {
+        for form in forms(c) {
             let wide = operands(c, 2).map(|v| widened(&v));
             let wide = [&wide[0][..], &wide[1], &wide[2]];
             let want = definition(c, 2, wide[0], wide[1], wide[2]);
-            let got = formulas(c, m, 2, wide, &matrices(m));
-            let bound = bounds(c, m, 2, wide);
+            let got = formulas(c, form, 2, wide, &matrices(form));
+            let bound = bounds(c, form, 2, wide);
             let narrower = f64::EPSILON / f64::from(f32::EPSILON);
             for ((got, want), bound) in got.iter().zip(&want).zip(&bound) {
                 for ((got, want), bound) in got.iter().zip(want).zip(bound) {
                     // Twice: sums of a matrix product round more often than `points.rs`.
                     let (error, bound) = ((got - want).abs(), 2.0 * bound * narrower);
-                    assert!(error <= bound, "F({m}), {c:?}: off by {error:e} > {bound:e}");
+                    assert!(error <= bound, "{form:?}, {c:?}: off by {error:e} > {bound:e}");
                 }
             }
         }
@@ -296,18 +310,24 @@ fn transforms_are_their_matrices() {
             }
         }
     }
-    let [window, taps, out] = matrices(4);
-    check::<Window<4>, 6, 6>("Bᵀ", &window);
-    check::<Taps<4>, 3, 6>("G", &taps);
-    check::<Outputs<4>, 6, 4>("Aᵀ", &out);
-    check::<Gradients<4>, 4, 6>("A", &transposed(&out));
-    check::<TapGradients<4>, 6, 3>("Gᵀ", &transposed(&taps));
-    let [window, taps, out] = matrices(2);
-    check::<Window<2>, 4, 4>("Bᵀ", &window);
-    check::<Taps<2>, 3, 4>("G", &taps);
-    check::<Outputs<2>, 4, 2>("Aᵀ", &out);
-    check::<Gradients<2>, 2, 4>("A", &transposed(&out));
-    check::<TapGradients<2>, 4, 3>("Gᵀ", &transposed(&taps));
+    let [window, taps, out] = matrices(F43);
+    check::<Window, 6, 6>("Bᵀ", &window);
+    check::<Taps, 3, 6>("G", &taps);
+    check::<Outputs, 6, 4>("Aᵀ", &out);
+    check::<Gradients, 4, 6>("A", &transposed(&out));
+    check::<TapGradients, 6, 3>("Gᵀ", &transposed(&taps));
+    let [window, taps, out] = matrices(Form { m: 2, r: 3 });
+    check::<Window, 4, 4>("Bᵀ", &window);
+    check::<Taps, 3, 4>("G", &taps);
+    check::<Outputs, 4, 2>("Aᵀ", &out);
+    check::<Gradients, 2, 4>("A", &transposed(&out));
+    check::<TapGradients, 4, 3>("Gᵀ", &transposed(&taps));
+    let [window, taps, out] = matrices(Form { m: 2, r: 5 });
+    check::<Window, 6, 6>("Bᵀ", &window);
+    check::<Taps, 5, 6>("G", &taps);
+    check::<Outputs, 6, 2>("Aᵀ", &out);
+    check::<Gradients, 2, 6>("A", &transposed(&out));
+    check::<TapGradients, 6, 5>("Gᵀ", &transposed(&taps));
 }
 
 /// F(4) forward, one output pixel's tile and channel after the other.
@@ -319,8 +339,8 @@ fn twin_forward(c: &Conv, n: usize, x: &[f32], w: &[f32], bias: &[f32]) -> Vec<f
         for o in 0..c.out_channels {
             let mut sum = [[0.0f32; 6]; 6];
             for i in 0..ins {
-                let u = scalar_map::<Taps<4>, 3, 6>(|r, s| w[(o * 9 + 3 * r + s) * ins + i]);
-                let v = scalar_map::<Window<4>, 6, 6>(|r, s| {
+                let u = scalar_map::<Taps, 3, 6>(|r, s| w[(o * 9 + 3 * r + s) * ins + i]);
+                let v = scalar_map::<Window, 6, 6>(|r, s| {
                     let at = [(4 * a + r) as isize, (4 * b + s) as isize];
                     let at = [at[0] - c.padding[0] as isize, at[1] - c.padding[1] as isize];
                     pixel(&wide, [c.height, c.width, ins], image, at, i) as f32
@@ -329,7 +349,7 @@ fn twin_forward(c: &Conv, n: usize, x: &[f32], w: &[f32], bias: &[f32]) -> Vec<f
                     sum[t / 6][t % 6] = v[t / 6][t % 6].mul_add(u[t / 6][t % 6], sum[t / 6][t % 6]);
                 }
             }
-            let tile = scalar_map::<Outputs<4>, 6, 4>(|r, s| sum[r][s]);
+            let tile = scalar_map::<Outputs, 6, 4>(|r, s| sum[r][s]);
             for (r, s) in (0..16).map(|i| (i / 4, i % 4)) {
                 let (h, v) = (4 * a + r, 4 * b + s);
                 if h < size[0] && v < size[1] {
@@ -350,11 +370,11 @@ fn twin_backward_weight(c: &Conv, n: usize, x: &[f32], g: &[f32]) -> Vec<f32> {
         let mut sum = [[0.0f32; 6]; 6];
         for (image, a, b) in each_tile(n, size, 4) {
             let at = [(4 * a) as isize, (4 * b) as isize];
-            let z = scalar_map::<Gradients<4>, 4, 6>(|r, s| {
+            let z = scalar_map::<Gradients, 4, 6>(|r, s| {
                 pixel(&g, [size[0], size[1], outs], image, [at[0] + r as isize, at[1] + s as isize], o) as f32
             });
             let at = [at[0] - c.padding[0] as isize, at[1] - c.padding[1] as isize];
-            let v = scalar_map::<Window<4>, 6, 6>(|r, s| {
+            let v = scalar_map::<Window, 6, 6>(|r, s| {
                 let at = [at[0] + r as isize, at[1] + s as isize];
                 pixel(&x, [c.height, c.width, ins], image, at, i) as f32
             });
@@ -362,7 +382,7 @@ fn twin_backward_weight(c: &Conv, n: usize, x: &[f32], g: &[f32]) -> Vec<f32> {
                 sum[t / 6][t % 6] = z[t / 6][t % 6].mul_add(v[t / 6][t % 6], sum[t / 6][t % 6]);
             }
         }
-        let taps = scalar_map::<TapGradients<4>, 6, 3>(|r, s| sum[r][s]);
+        let taps = scalar_map::<TapGradients, 6, 3>(|r, s| sum[r][s]);
         for tap in 0..9 {
             gw[(o * 9 + tap) * ins + i] = taps[tap / 3][tap % 3];
         }
@@ -372,7 +392,7 @@ fn twin_backward_weight(c: &Conv, n: usize, x: &[f32], g: &[f32]) -> Vec<f32> {
 
 #[test]
 fn passes_equal_the_scalar_twin() {
-    for c in cases() {
+    for c in cases().into_iter().filter(|c| c.kernel == [3, 3]) {
         for n in [1, 3] {
             let [x, w, g] = operands(&c, n);
             let bias = values(c.out_channels, 1.0, 9);
@@ -380,11 +400,11 @@ fn passes_equal_the_scalar_twin() {
             let want_weight = twin_backward_weight(&c, n, &x, &g);
             for isa in fused() {
                 let mut y = vec![f32::NAN; c.out_len(n)];
-                let mut scratch = vec![f32::NAN; super::scratch_len(&c, 4)];
-                forward(isa, &Pool::serial(), &c, 4, n, &x, &w, Some(&bias), &mut scratch, &mut y);
+                let mut scratch = vec![f32::NAN; super::scratch_len(&c, F43)];
+                forward(isa, &Pool::serial(), &c, F43, n, &x, &w, Some(&bias), &mut scratch, &mut y);
                 assert_eq!(bit_difference(&y, &want), None, "forward, {c:?}, n = {n}, {isa}");
                 let mut gw = vec![f32::NAN; w.len()];
-                backward_weight(isa, &Pool::serial(), &c, 4, n, &x, &g, &mut scratch, &mut gw);
+                backward_weight(isa, &Pool::serial(), &c, F43, n, &x, &g, &mut scratch, &mut gw);
                 assert_eq!(bit_difference(&gw, &want_weight), None, "weight, {c:?}, n = {n}, {isa}");
             }
         }
@@ -403,21 +423,21 @@ fn the_gradient_of_the_input_is_a_forward_pass() {
             width: c.out_width(),
             in_channels: outs,
             out_channels: ins,
-            padding: c.padding.map(|p| 2 - p),
+            padding: c.padding.map(|p| c.kernel[0] - 1 - p),
             ..c
         };
         let mut w2 = vec![f32::NAN; w.len()];
-        for (o, tap, i) in (0..w.len()).map(|k| (k / ins / 9, k / ins % 9, k % ins)) {
-            w2[(i * 9 + 8 - tap) * outs + o] = w[(o * 9 + tap) * ins + i];
+        for (o, tap, i) in (0..w.len()).map(|k| (k / ins / c.taps(), k / ins % c.taps(), k % ins)) {
+            w2[(i * c.taps() + c.taps() - 1 - tap) * outs + o] = w[(o * c.taps() + tap) * ins + i];
         }
-        for m in [2, 4] {
+        for form in forms(&c) {
             for isa in Isa::available() {
                 let (mut gx, mut y) = (vec![f32::NAN; c.in_len(n)], vec![f32::NAN; c.in_len(n)]);
-                let mut scratch = vec![f32::NAN; super::scratch_len(&c, m)];
-                backward_input(isa, &Pool::serial(), &c, m, n, &g, &w, &mut scratch, &mut gx);
-                let mut scratch = vec![f32::NAN; super::scratch_len(&turned, m)];
-                forward(isa, &Pool::serial(), &turned, m, n, &g, &w2, None, &mut scratch, &mut y);
-                assert_eq!(bit_difference(&gx, &y), None, "F({m}), {c:?}, {isa}");
+                let mut scratch = vec![f32::NAN; super::scratch_len(&c, form)];
+                backward_input(isa, &Pool::serial(), &c, form, n, &g, &w, &mut scratch, &mut gx);
+                let mut scratch = vec![f32::NAN; super::scratch_len(&turned, form)];
+                forward(isa, &Pool::serial(), &turned, form, n, &g, &w2, None, &mut scratch, &mut y);
+                assert_eq!(bit_difference(&gx, &y), None, "{form:?}, {c:?}, {isa}");
             }
         }
     }
@@ -426,21 +446,22 @@ fn the_gradient_of_the_input_is_a_forward_pass() {
 /// Several blocks of tiles, several strips, several blocks of the weight's sums.
 #[test]
 fn threads_and_instruction_sets_do_not_change_a_bit() {
-    let shapes = [([30, 30], [64, 65]), ([7, 7], [200, 136]), ([61, 66], [16, 20])];
-    for (size, [ins, outs]) in shapes {
-        let c = conv(size, [ins, outs, 1], [3, 3], [1, 1], [1, 1], [1, 1]);
-        assert_eq!(choose(&c), Some(4));
+    let shapes =
+        [([30, 30], [64, 65], 3), ([7, 7], [200, 136], 3), ([61, 66], [16, 20], 3), ([27, 27], [64, 80], 5)];
+    for (size, [ins, outs], r) in shapes {
+        let c = conv(size, [ins, outs, 1], [r, r], [1, 1], [1, 1], [1, 1]);
+        assert!(choose(&c).is_some());
         let o = operands(&c, 9);
-        for m in [2, 4] {
+        for form in forms(&c) {
             let mut all = Vec::new();
             for isa in fused() {
                 for threads in [1, 2, 3, 7] {
-                    all.push(passes(isa, &Pool::new(threads), &c, m, 9, &o));
+                    all.push(passes(isa, &Pool::new(threads), &c, form, 9, &o));
                 }
             }
             for got in &all {
                 for (a, b) in got.iter().zip(&all[0]) {
-                    assert_eq!(bit_difference(a, b), None, "F({m}), {c:?}");
+                    assert_eq!(bit_difference(a, b), None, "{form:?}, {c:?}");
                 }
             }
         }
@@ -451,14 +472,14 @@ fn threads_and_instruction_sets_do_not_change_a_bit() {
 #[test]
 fn extremes() {
     let wide = conv([4, 4], [super::MOST_CHANNELS, 64, 1], [3, 3], [1, 1], [1, 1], [1, 1]);
-    assert_eq!(choose(&wide), Some(4));
+    assert_eq!(choose(&wide), Some(F43));
     let o = operands(&wide, 1);
-    let got = passes(Isa::best(), &Pool::serial(), &wide, 4, 1, &o);
+    let got = passes(Isa::best(), &Pool::serial(), &wide, F43, 1, &o);
     assert!(got.iter().flatten().all(|x| x.is_finite()));
     let c = conv([8, 8], [64, 64, 1], [3, 3], [1, 1], [1, 1], [1, 1]);
-    let [y, gx, gw] = passes(Isa::best(), &Pool::serial(), &c, 4, 0, &operands(&c, 0));
+    let [y, gx, gw] = passes(Isa::best(), &Pool::serial(), &c, F43, 0, &operands(&c, 0));
     assert!(y.is_empty() && gx.is_empty() && gw.iter().all(|g| *g == 0.0));
-    assert!(poisoned(&c, 1).len() >= super::scratch_len(&c, 4));
+    assert!(poisoned(&c, 1).len() >= super::scratch_len(&c, F43));
     let mut strided = c;
     strided.stride = [2, 2];
     assert_eq!(choose(&strided), None);

@@ -5,8 +5,8 @@
 //! it transforms, multiplies and transforms back within the memory of its
 //! thread. Nothing but images and gradients of weights travels between threads.
 
+use super::Form;
 use super::loops::{Grid, Place, Spread, Taps, loops};
-use super::points;
 use crate::conv::Conv;
 use crate::conv::buffer::{BUFFER, LINE, spaced, with_buffer};
 use crate::gemm::strips::{Block, product, strips};
@@ -56,7 +56,7 @@ pub(in crate::conv) fn backward_weight(
     isa: Isa,
     pool: &Pool,
     conv: &Conv,
-    m: usize,
+    form: Form,
     n: usize,
     x: &[f32],
     g: &[f32],
@@ -64,7 +64,7 @@ pub(in crate::conv) fn backward_weight(
     grad_weight: &mut [f32],
 ) {
     let extent = [conv.out_height(), conv.out_width()];
-    let tiles = extent.map(|extent| extent.div_ceil(m));
+    let tiles = extent.map(|extent| extent.div_ceil(form.m));
     let count = n * tiles[0] * tiles[1];
     if count == 0 {
         return grad_weight.fill(0.0);
@@ -75,10 +75,10 @@ pub(in crate::conv) fn backward_weight(
     assert_eq!(grad_weight.len(), len, "the weight's gradient has another length");
     let plan = Plan::new(conv, count);
     let partial = &mut scratch[..(plan.chunks - 1) * len];
-    let grid = |extent, channels, offset| Grid { extent, channels, tiles, step: m, offset };
+    let grid = |extent, channels, offset| Grid { extent, channels, tiles, step: form.m, offset };
     let pass = Pass {
         isa,
-        m,
+        form,
         source: grid([conv.height, conv.width], conv.in_channels, conv.padding.map(|p| -(p as isize))),
         target: grid(extent, conv.out_channels, [0; 2]),
         x: x.as_ptr(),
@@ -107,7 +107,7 @@ pub(in crate::conv) fn backward_weight(
 
 struct Pass {
     isa: Isa,
-    m: usize,
+    form: Form,
     source: Grid,
     target: Grid,
     x: *const f32,
@@ -120,7 +120,7 @@ unsafe impl Sync for Pass {}
 impl Pass {
     /// The gradient of the weights from `ins` to `outs`, over some tiles.
     fn task(&self, tiles: Range<usize>, outs: &Range<usize>, ins: &Range<usize>, grad: *mut f32) {
-        let (points, whole) = (points(self.m), outs.len().next_multiple_of(LINE));
+        let (points, whole) = (self.form.points(), outs.len().next_multiple_of(LINE));
         // Rows of a multiple of 512 bytes would compete for the same cache sets.
         let row = if ins.len() < 128 { ins.len().next_multiple_of(LINE) } else { spaced(ins.len()) };
         let sum = spaced(outs.len() * row);
@@ -138,7 +138,7 @@ impl Pass {
             for tile in tiles.clone().step_by(block) {
                 let count = block.min(tiles.end - tile);
                 let (v, z) = (inputs.as_mut_ptr(), gradients.as_mut_ptr());
-                let loops = loops(self.isa, self.m);
+                let loops = loops(self.isa, self.form);
                 // SAFETY: `Isa` proves the instruction set; the images have the grids'
                 // extents (asserted by the caller), and the places of `count` tiles lie
                 // in the buffers by their lengths.
@@ -203,13 +203,13 @@ impl Pass {
                 from_step: sum,
                 reversed: false,
                 len: ins.len(),
-                to: grad.wrapping_add(o * 9 * channels + ins.start),
+                to: grad.wrapping_add(o * self.form.taps() * channels + ins.start),
                 to_step: channels,
             };
             // SAFETY: `Isa` proves the instruction set. A row of the sums is a whole
-            // number of vectors for every point; these channels of the nine taps of
+            // number of vectors for every point; these channels of the taps of
             // output channel `o` belong to this task.
-            unsafe { (loops(self.isa, self.m).tap_gradients)(&taps) };
+            unsafe { (loops(self.isa, self.form).tap_gradients)(&taps) };
         }
     }
 }
