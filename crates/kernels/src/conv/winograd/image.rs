@@ -1,13 +1,14 @@
 //! The forward pass, and the gradient of the input: images into images.
 
-use super::Form;
 use super::loops::{Collect, Grid, Place, Spread, Taps, loops};
+use super::{Form, few};
 use crate::conv::Conv;
 use crate::conv::buffer::{BUFFER, LINE, aligned, spaced, with_buffer};
 use crate::gemm::Mat;
 use crate::gemm::strips::{Block, Strip, product, strips, transpose};
 use crate::pool::Shares;
 use crate::{Isa, Pool};
+use std::ops::Range;
 
 /// Most tiles of a block.
 const TILES: usize = 24;
@@ -19,18 +20,20 @@ const TASKS: usize = 16;
 const COLUMNS: usize = 16;
 /// Rows of them.
 const ROWS: usize = 16;
+/// Rows of a task that transforms the weight.
+const PART: usize = 64;
 /// Most taps of a kernel.
 const MOST_TAPS: usize = 25;
 
 /// One direction: `k` channels in, `n` channels out.
-struct Pass {
-    form: Form,
-    k: usize,
-    n: usize,
-    source: Grid,
-    target: Grid,
+pub(super) struct Pass {
+    pub(super) form: Form,
+    pub(super) k: usize,
+    pub(super) n: usize,
+    pub(super) source: Grid,
+    pub(super) target: Grid,
     /// Tiles of all images.
-    tiles: usize,
+    pub(super) tiles: usize,
 }
 
 impl Pass {
@@ -72,9 +75,8 @@ impl Pass {
     }
 
     /// Elements between the channels of neighbouring tiles of a block.
-    fn row(&self) -> usize {
-        // Rows of a multiple of 512 bytes would compete for the same cache sets.
-        if self.k < 128 { self.k.next_multiple_of(LINE) } else { spaced(self.k) }
+    pub(super) fn row(&self) -> usize {
+        row(self.k)
     }
 
     /// Tiles of a block: as many as the buffer holds with their products.
@@ -83,8 +85,35 @@ impl Pass {
         fit.min(TILES)
     }
 
-    /// All tiles: transforms, products, transforms back. `u` is the transformed
-    /// weight.
+    /// The whole pass, in whichever order of loops suits the number of tiles. Both
+    /// give the same bits.
+    #[allow(clippy::too_many_arguments, reason = "the operands of one operation")]
+    fn convolve(
+        &self,
+        isa: Isa,
+        pool: &Pool,
+        source: &[f32],
+        weight: Weight<'_>,
+        bias: Option<&[f32]>,
+        scratch: &mut [f32],
+        target: &mut [f32],
+    ) {
+        let images = self.tiles / (self.source.tiles[0] * self.source.tiles[1]).max(1);
+        let elements = |grid: &Grid| images * grid.extent[0] * grid.extent[1] * grid.channels;
+        assert_eq!(source.len(), elements(&self.source), "the source has another length");
+        assert_eq!(target.len(), elements(&self.target), "the target has another length");
+        assert!(bias.is_none_or(|b| b.len() == self.n), "the bias has another length");
+        let scratch = aligned(scratch);
+        if few::applies(self) {
+            few::run(self, isa, pool, source, weight, bias, scratch, target);
+        } else {
+            weight.transform_all(isa, pool, scratch);
+            self.run(isa, pool, source, scratch, bias, target);
+        }
+    }
+
+    /// All tiles, block by block: transforms, products, transforms back. `u` is the
+    /// transformed weight.
     fn run(
         &self,
         isa: Isa,
@@ -94,12 +123,7 @@ impl Pass {
         bias: Option<&[f32]>,
         target: &mut [f32],
     ) {
-        let images = self.tiles / (self.source.tiles[0] * self.source.tiles[1]).max(1);
-        let elements = |grid: &Grid| images * grid.extent[0] * grid.extent[1] * grid.channels;
-        assert_eq!(source.len(), elements(&self.source), "the source has another length");
-        assert_eq!(target.len(), elements(&self.target), "the target has another length");
         assert!(u.len() >= self.form.points() * self.weight_step(), "the weight is too short");
-        assert!(bias.is_none_or(|b| b.len() == self.n), "the bias has another length");
         let strips = strips(isa, self.n);
         let len = self.block_len();
         let blocks = self.tiles.div_ceil(len);
@@ -182,6 +206,12 @@ impl Pass {
     }
 }
 
+/// Elements between rows of `channels` transformed values.
+pub(super) fn row(channels: usize) -> usize {
+    // Rows of a multiple of 512 bytes would compete for the same cache sets.
+    if channels < 128 { channels.next_multiple_of(LINE) } else { spaced(channels) }
+}
+
 /// Elements between the points of a transformed weight of `k` rows and `n` columns.
 fn weight_step(k: usize, n: usize) -> usize {
     spaced(k * n.next_multiple_of(LINE))
@@ -189,81 +219,103 @@ fn weight_step(k: usize, n: usize) -> usize {
 
 pub(super) fn scratch_len(conv: &Conv, form: Form) -> usize {
     let (ins, outs) = (conv.in_channels, conv.out_channels);
-    form.points() * weight_step(ins, outs).max(weight_step(outs, ins))
+    let all = weight_step(ins, outs).max(weight_step(outs, ins));
+    form.points() * all.max(few::most_inputs(ins, outs)).max(few::most_inputs(outs, ins))
 }
 
-/// The strip of a column, and the column's place in it.
-fn strip_of(isa: Isa, n: usize, col: usize) -> Strip {
-    strips(isa, n).find(|s| s.col + s.width > col).expect("a column has a strip")
+/// One direction's weight, to be transformed.
+#[derive(Clone, Copy)]
+pub(super) struct Weight<'a> {
+    form: Form,
+    /// [output channel][tap][input channel]
+    values: &'a [f32],
+    k: usize,
+    n: usize,
+    /// Whether rows are output channels and taps are turned, for the gradient of
+    /// the input; otherwise rows are input channels.
+    turned: bool,
 }
 
-/// G w Gᵀ for the forward pass: rows are input channels, columns output channels.
-fn forward_weight(isa: Isa, pool: &Pool, conv: &Conv, form: Form, weight: &[f32], u: &mut [f32]) {
-    let (k, n) = (conv.in_channels, conv.out_channels);
-    let loops = loops(isa, form);
-    let to_step = weight_step(k, n);
-    let from = Mat::new(weight, n, form.taps() * k);
-    let u = Shares(u[..form.points() * to_step].as_mut_ptr());
-    pool.run(n.div_ceil(COLUMNS), &|task| {
-        let u = &u;
-        let col = task * COLUMNS;
-        let strip = strip_of(isa, n, col);
-        let len = COLUMNS.min(strip.col + strip.width - col);
-        // Taps with the output channels along the rows: [tap][input channel][COLUMNS].
-        let mut turned = [0.0f32; MOST_TAPS * ROWS * COLUMNS];
-        for c in (0..k).step_by(ROWS) {
-            let rows = ROWS.min(k - c);
-            for (tap, turned) in turned.chunks_exact_mut(ROWS * COLUMNS).take(form.taps()).enumerate() {
-                let (outs, at) = (COLUMNS.min(n - col), tap * k + c);
-                transpose(isa, from, (col..col + outs, at..at + rows), turned, COLUMNS);
-            }
-            for i in 0..rows {
+impl Weight<'_> {
+    /// G w Gᵀ of some rows of a strip: point t of row r begins at
+    /// `to + t * to_step + (r - rows.start) * strip.width`.
+    ///
+    /// # Safety
+    /// These rows of every point have room for the strip's width and belong to
+    /// the caller.
+    pub(super) unsafe fn transform(
+        &self,
+        isa: Isa,
+        strip: Strip,
+        rows: Range<usize>,
+        to: *mut f32,
+        to_step: usize,
+    ) {
+        let Weight { form, values, k, n, turned } = *self;
+        let loops = loops(isa, form);
+        if turned {
+            for (i, o) in rows.enumerate() {
                 let taps = Taps {
-                    from: turned[i * COLUMNS..].as_ptr(),
-                    from_step: ROWS * COLUMNS,
-                    reversed: false,
-                    len,
-                    // SAFETY: the strip's panel has k rows of its width, and row c + i
-                    // has `len` columns from this one on; they belong to this task.
-                    to: unsafe { u.0.add(strip.col * k + (c + i) * strip.width + col - strip.col) },
-                    to_step,
-                };
-                // SAFETY: `Isa` proves the instruction set; rows of COLUMNS
-                // elements, a whole number of vectors, were written above.
-                unsafe { (loops.taps)(&taps) };
-            }
-        }
-    });
-}
-
-/// G w Gᵀ with turned taps for the gradient of the input: rows are output
-/// channels, columns input channels.
-fn backward_weight(isa: Isa, pool: &Pool, conv: &Conv, form: Form, weight: &[f32], u: &mut [f32]) {
-    let (k, n) = (conv.out_channels, conv.in_channels);
-    let loops = loops(isa, form);
-    let to_step = weight_step(k, n);
-    assert_eq!(weight.len(), form.taps() * k * n, "the weight has another length");
-    let u = Shares(u[..form.points() * to_step].as_mut_ptr());
-    pool.run(k.div_ceil(COLUMNS), &|task| {
-        let u = &u;
-        for o in task * COLUMNS..k.min((task + 1) * COLUMNS) {
-            for strip in strips(isa, n) {
-                let taps = Taps {
-                    from: weight[o * form.taps() * n + strip.col..].as_ptr(),
+                    from: values[o * form.taps() * n + strip.col..].as_ptr(),
                     from_step: n,
                     reversed: true,
                     len: strip.cols,
-                    // SAFETY: the strip's panel has k rows of its width; row o belongs
-                    // to this task.
-                    to: unsafe { u.0.add(strip.col * k + o * strip.width) },
+                    to: to.wrapping_add(i * strip.width),
                     to_step,
                 };
                 // SAFETY: `Isa` proves the instruction set; the taps of this output
                 // channel lie in the weight, `n` elements apart.
                 unsafe { (loops.taps)(&taps) };
             }
+            return;
         }
-    });
+        let from = Mat::new(values, n, form.taps() * k);
+        // Taps with the output channels along the rows: [tap][input channel][COLUMNS].
+        let mut across = [0.0f32; MOST_TAPS * ROWS * COLUMNS];
+        for col in (strip.col..strip.col + strip.cols).step_by(COLUMNS) {
+            let outs = COLUMNS.min(n - col);
+            let len = COLUMNS.min(strip.col + strip.width - col);
+            for c in rows.clone().step_by(ROWS) {
+                let count = ROWS.min(rows.end - c);
+                for (tap, across) in across.chunks_exact_mut(ROWS * COLUMNS).take(form.taps()).enumerate() {
+                    let at = tap * k + c;
+                    transpose(isa, from, (col..col + outs, at..at + count), across, COLUMNS);
+                }
+                for i in 0..count {
+                    let row = c - rows.start + i;
+                    let taps = Taps {
+                        from: across[i * COLUMNS..].as_ptr(),
+                        from_step: ROWS * COLUMNS,
+                        reversed: false,
+                        len,
+                        to: to.wrapping_add(row * strip.width + col - strip.col),
+                        to_step,
+                    };
+                    // SAFETY: `Isa` proves the instruction set; rows of COLUMNS
+                    // elements, a whole number of vectors, were written above.
+                    unsafe { (loops.taps)(&taps) };
+                }
+            }
+        }
+    }
+
+    /// All of it: point t at `t * weight_step`, strips one after the other.
+    fn transform_all(&self, isa: Isa, pool: &Pool, u: &mut [f32]) {
+        let (k, to_step) = (self.k, weight_step(self.k, self.n));
+        let u = Shares(u[..self.form.points() * to_step].as_mut_ptr());
+        let (strips, parts) = (strips(isa, self.n), k.div_ceil(PART));
+        pool.run(strips.len() * parts, &|task| {
+            let strip = strips.clone().nth(task / parts).expect("a strip for each task");
+            let first = task % parts * PART;
+            let u = &u;
+            // SAFETY: the strip's panel has k rows of its width; these rows belong to
+            // this task.
+            unsafe {
+                let to = u.0.add(strip.col * k + first * strip.width);
+                self.transform(isa, strip, first..k.min(first + PART), to, to_step);
+            }
+        });
+    }
 }
 
 #[allow(clippy::too_many_arguments, reason = "the operands of one operation")]
@@ -279,9 +331,10 @@ pub(in crate::conv) fn forward(
     scratch: &mut [f32],
     y: &mut [f32],
 ) {
-    let u = aligned(scratch);
-    forward_weight(isa, pool, conv, form, weight, u);
-    Pass::forward(conv, form, n).run(isa, pool, x, u, bias, y);
+    assert_eq!(weight.len(), conv.weight_len(), "the weight has another length");
+    let pass = Pass::forward(conv, form, n);
+    let weight = Weight { form, values: weight, k: pass.k, n: pass.n, turned: false };
+    pass.convolve(isa, pool, x, weight, bias, scratch, y);
 }
 
 #[allow(clippy::too_many_arguments, reason = "the operands of one operation")]
@@ -296,7 +349,8 @@ pub(in crate::conv) fn backward_input(
     scratch: &mut [f32],
     grad_x: &mut [f32],
 ) {
-    let u = aligned(scratch);
-    backward_weight(isa, pool, conv, form, weight, u);
-    Pass::backward(conv, form, n).run(isa, pool, g, u, None, grad_x);
+    assert_eq!(weight.len(), conv.weight_len(), "the weight has another length");
+    let pass = Pass::backward(conv, form, n);
+    let weight = Weight { form, values: weight, k: pass.k, n: pass.n, turned: true };
+    pass.convolve(isa, pool, g, weight, None, scratch, grad_x);
 }

@@ -5,6 +5,7 @@
 //! | `points.rs` | the transforms on one axis |
 //! | `loops.rs` | transforms of tiles, for every instruction set |
 //! | `image.rs` | forward pass and gradient of the input |
+//! | `few.rs` | the same for few tiles and many weights |
 //! | `weight.rs` | gradient of the weight |
 //!
 //! F(M, R) computes M×M outputs from R×R taps and a window of T×T inputs, T = M +
@@ -44,10 +45,12 @@
 //! which is what the tests allow. The amplification, the last factor over
 //! Σ |w| ⊙ |d|, is what distinguishes algorithms: for equal magnitudes its mean
 //! over the outputs of a tile is 52 and its maximum 69 for F(4, 3) with the points
-//! of `points.rs` (77 and 256 with 0, ±1, ±2, ∞), 56 and 56 for F(2, 5), 7 for F(2, 3), 1 for the direct sum.
-//! Errors do not all point the same way: measured on normal numbers, F(4) is
-//! off by about twice as much as the direct sum, F(2) by no more than it.
+//! of `points.rs` (77 and 256 with 0, ±1, ±2, ∞), 56 and 56 for F(2, 5), 7 for
+//! F(2, 3), 1 for the direct sum. Errors do not all point the same way: measured on
+//! normal numbers, F(4, 3) is off by about twice as much as the direct sum, F(2, 3)
+//! by no more than it.
 
+mod few;
 mod image;
 mod loops;
 mod points;

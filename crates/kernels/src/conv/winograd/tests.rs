@@ -468,6 +468,31 @@ fn threads_and_instruction_sets_do_not_change_a_bit() {
     }
 }
 
+/// Few tiles run in another order of loops than many: an image's result does not
+/// depend on how many others there are.
+#[test]
+fn the_batch_does_not_change_an_image() {
+    let c = conv([7, 6], [136, 200, 1], [3, 3], [1, 1], [1, 1], [1, 1]);
+    let (few, many) = (3, 70);
+    let o = operands(&c, many);
+    let bias = values(200, 1.0, 5);
+    for isa in Isa::available() {
+        let all = |n: usize| {
+            let (x, g) = (&o[0][..c.in_len(n)], &o[2][..c.out_len(n)]);
+            let scratch = || vec![f32::NAN; super::scratch_len(&c, F43)];
+            let (mut y, mut gx) = (vec![f32::NAN; c.out_len(n)], vec![f32::NAN; c.in_len(n)]);
+            forward(isa, &Pool::new(2), &c, F43, n, x, &o[1], Some(&bias), &mut scratch(), &mut y);
+            backward_input(isa, &Pool::new(2), &c, F43, n, g, &o[1], &mut scratch(), &mut gx);
+            y.truncate(c.out_len(few));
+            gx.truncate(c.in_len(few));
+            [y, gx]
+        };
+        for (few, many) in all(few).iter().zip(&all(many)) {
+            assert_eq!(bit_difference(few, many), None, "{isa}");
+        }
+    }
+}
+
 /// The most channels fit into the thread's buffer, and no images are no problem.
 #[test]
 fn extremes() {
