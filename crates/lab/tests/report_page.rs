@@ -230,3 +230,71 @@ fn write_pages() {
         }
     }
 }
+
+/// What `kobai lab run surfaces` makes, with one seed.
+fn on_surfaces() -> kobai_lab::results::Results {
+    let out = tempfile::tempdir().unwrap();
+    let request = kobai_lab::session::Request {
+        seeds: Some(1),
+        out: Some(out.path().join("surfaces")),
+        ..kobai_lab::session::Request::new("surfaces")
+    };
+    let session = kobai_lab::session::Session::prepare(request).unwrap();
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    session.run(&kobai_lab::runner::Silent, &stop).unwrap().results
+}
+
+#[test]
+fn pages_with_paths_and_of_the_whole_course_are_sound() {
+    let all = [results(), on_surfaces()];
+    for lang in [Lang::En, Lang::Ja] {
+        let course = kobai_lab::report::course(&all, "kobai lab run all", lang);
+        for (page, scripts) in [(html(&all[1], lang), 1), (course, 1)] {
+            // The player is our own text and is not XML's business beyond its signs.
+            assert_eq!(unbalanced(&page), None);
+            assert_eq!(page.matches("<script").count(), scripts);
+            for svg in pictures(&page) {
+                let faults = faults(svg);
+                assert!(faults.is_empty(), "{lang:?}: {:?}", &faults[..faults.len().min(5)]);
+            }
+            let known = page.replace("http://www.w3.org/2000/svg", "");
+            for outside in ["http://", "src=", "@import", "url(", "<link"] {
+                assert!(!known.contains(outside), "{outside}");
+            }
+            assert!(page.contains("class=\"player\"") && page.contains("prefers-reduced-motion"));
+            let walks = page.matches("<polyline class=\"l walk ").count();
+            // Seven rules on seven surfaces, and four pairs.
+            assert_eq!(
+                (walks, page.matches("<circle class=\"d walker ").count()),
+                (7 * 7 + 2 * 4, 7 * 7 + 2 * 4)
+            );
+        }
+        // Every link of the course leads somewhere.
+        let page = kobai_lab::report::course(&all, "kobai lab run all", lang);
+        for target in page.split("href=\"#").skip(1).filter_map(|rest| rest.split('"').next()) {
+            assert_eq!(page.matches(&format!("id=\"{target}\"")).count(), 1, "{target}");
+        }
+        let statements = kobai_lab::report::statements(&all);
+        assert_eq!(statements.len(), 47);
+        assert!(
+            all.iter()
+                .flat_map(|r| &r.claims)
+                .all(|c| c.notes.iter().all(|n| statements.iter().any(|s| s.id == *n)))
+        );
+    }
+    for (width, colour) in [(40, false), (72, true), (100, false), (140, true)] {
+        for lang in [Lang::En, Lang::Ja] {
+            let on = all[1].surfaces.as_ref().unwrap();
+            let text = kobai_lab::terminal::surfaces(on, lang, width, colour);
+            let plain = text
+                .split('\u{1b}')
+                .map(|part| part.split_once('m').filter(|_| part.starts_with('[')).map_or(part, |p| p.1));
+            for line in plain.collect::<String>().lines() {
+                let wide = unicode_width::UnicodeWidthStr::width(line);
+                assert!(wide <= width, "{wide} of {width}: {line}");
+            }
+            let course = kobai_lab::terminal::course(&all, lang, width, false);
+            assert!(course.lines().all(|l| unicode_width::UnicodeWidthStr::width(l) <= width.max(60)));
+        }
+    }
+}

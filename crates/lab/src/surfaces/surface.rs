@@ -260,7 +260,7 @@ impl Surface {
     #[must_use]
     pub fn contour_scale(self, value: f64) -> f64 {
         match self {
-            Surface::Beale | Surface::Rosenbrock => libm::log(1.0 + 4.0 * value.max(0.0)),
+            Surface::Beale | Surface::Rosenbrock => libm::log(1.0 + 40.0 * value.max(0.0)),
             Surface::Valley | Surface::RotatedValley => value.max(0.0).sqrt(),
             Surface::Saddle | Surface::RotatedSaddle => (value + 0.25).max(0.0).sqrt(),
             Surface::TwoMinima => (value + 0.4).max(0.0).sqrt(),
