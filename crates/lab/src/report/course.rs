@@ -3,7 +3,8 @@
 use super::table::{deciding_numbers, kind, mark, word, word_of};
 use super::{PLAYER, STYLE, render, values, words};
 use crate::chart;
-use crate::results::{Claim, Results, Verdict};
+use crate::experiment;
+use crate::results::{Claim, Results, Text, Verdict};
 use kobai_engine::{Lang, say};
 use minijinja::context;
 use minijinja::value::Value;
@@ -62,6 +63,8 @@ impl Standing {
 pub struct Statement<'a> {
     /// Identifier, such as `C1.04`.
     pub id: String,
+    /// What it says, in our words.
+    pub text: Text,
     /// Number of its chapter, from 0.
     pub chapter: usize,
     /// Experiment and claim, in the order in which they ran.
@@ -73,6 +76,7 @@ pub struct Statement<'a> {
 /// Every statement of the notes, decided or not.
 #[must_use]
 pub fn statements(all: &[Results]) -> Vec<Statement<'_>> {
+    let texts = experiment::statements();
     let mut list = Vec::new();
     for (chapter, (count, _)) in STATEMENTS.iter().enumerate() {
         for n in 1..=*count {
@@ -83,7 +87,9 @@ pub fn statements(all: &[Results]) -> Vec<Statement<'_>> {
             let claims: Vec<(&Results, &Claim)> =
                 all.iter().flat_map(|r| about(r).into_iter().map(move |i| (r, &r.claims[i]))).collect();
             let standing = Standing::of(&claims);
-            list.push(Statement { id, chapter, claims, standing });
+            let text =
+                texts.iter().find(|(known, _)| *known == id).map(|(_, t)| t.clone()).unwrap_or_default();
+            list.push(Statement { id, text, chapter, claims, standing });
         }
     }
     list
@@ -107,13 +113,9 @@ pub fn tally(all: &[Results]) -> [(Verdict, usize); 3] {
 pub fn course(all: &[Results], command: &str, lang: Lang) -> String {
     let statements = statements(all);
     let anchor = |r: &Results, c: &Claim| format!("{}-{}", r.id, c.id);
-    let text = |s: &Statement<'_>| {
-        let all: Vec<&str> = s.claims.iter().map(|(_, c)| c.text.get(lang)).collect();
-        all.join(" / ")
-    };
     let map = (0..STATEMENTS.len()).map(|n| {
         let marks = statements.iter().filter(|s| s.chapter == n).map(|s| {
-            context! { id => s.id.clone(), mark => s.standing.mark(), kind => s.standing.kind(), text => text(s) }
+            context! { id => s.id.clone(), mark => s.standing.mark(), kind => s.standing.kind(), text => s.text.get(lang) }
         });
         context! { section => chapter(n, lang), marks => marks.collect::<Vec<_>>() }
     });
@@ -129,7 +131,7 @@ pub fn course(all: &[Results], command: &str, lang: Lang) -> String {
             }
         });
         context! {
-            id => s.id.clone(), mark => s.standing.mark(), kind => s.standing.kind(),
+            id => s.id.clone(), mark => s.standing.mark(), kind => s.standing.kind(), text => s.text.get(lang),
             claims => claims.collect::<Vec<_>>(),
         }
     });

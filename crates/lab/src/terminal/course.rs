@@ -33,14 +33,16 @@ pub fn course(all: &[Results], lang: Lang, width: usize, colour: bool) -> String
             Standing::All(verdict) => style(verdict),
             _ => Style::Dim,
         };
-        out += &format!("{} {}", paint(s.standing.mark(), kind, colour), s.id);
-        if s.claims.is_empty() {
-            out += &format!(
-                " {}",
-                paint(lang.pick("not among these experiments", "今回の実験に含まれない"), Style::Dim, colour)
-            );
+        let open = match s.claims[..] {
+            [] => lang.pick(" (not among these experiments)", "（今回の実験に含まれない）"),
+            _ => "",
+        };
+        for (i, line) in
+            wrap(&format!("{} {}{open}", s.id, clean(s.text.get(lang))), width - 2).iter().enumerate()
+        {
+            let sign = if i == 0 { paint(s.standing.mark(), kind, colour) } else { " ".into() };
+            out += &format!("{sign} {}\n", paint(line, Style::Bold, colour));
         }
-        out.push('\n');
         for (_, claim) in &s.claims {
             for (i, line) in wrap(&clean(claim.text.get(lang)), width - 4).iter().enumerate() {
                 let sign = if i == 0 {
