@@ -61,11 +61,11 @@ impl Paths {
         let mut svg = Svg::new(self.width, &self.title);
         let columns = self.columns.clamp(1, self.panels.len().max(1));
         let gap = 44.0;
-        let wide = (self.width - 36.0 - gap * (columns - 1) as f64) / columns as f64;
+        let wide = (self.width - 44.0 - gap * (columns - 1) as f64) / columns as f64;
         let mut top = legend::draw(&mut svg, [0.0, 0.0], self.width, &self.legend) + 8.0;
         for panels in self.panels.chunks(columns) {
             for (column, panel) in panels.iter().enumerate() {
-                let left = 32.0 + column as f64 * (wide + gap);
+                let left = 40.0 + column as f64 * (wide + gap);
                 let frame =
                     Frame { left, right: left + wide, top: top + 20.0, bottom: top + 20.0 + self.height };
                 panel.draw(&mut svg, frame);
