@@ -6,10 +6,12 @@
 //! `Split` at step 0 and node = class. Folders around all of that, folders
 //! inside a class, hidden files and files that are no pictures do not matter.
 //!
-//! Classes are numbered in the order of their names, pictures of a part come in
-//! the order of their paths: nothing depends on the file system. Pictures are
-//! decoded on all cores, each into its own place.
+//! Classes are numbered in the order of their names. Classes take turns, the
+//! pictures of a class come in the order of their paths: nothing depends on the
+//! file system, and every prefix is balanced. Pictures are decoded on all
+//! cores, each into its own place.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -48,7 +50,7 @@ type Part = Vec<(u32, Packed)>;
 /// # Errors
 /// [`DataError::Io`], [`DataError::Archive`], [`DataError::Pictures`] if the
 /// folders do not make a data set, [`DataError::Image`] with the first picture
-/// (in the order of paths) that cannot be used.
+/// (in the order of the data set) that cannot be used.
 pub fn load(path: &Path, side: Option<usize>) -> Result<Split, DataError> {
     let mut found = Vec::new();
     if path.is_dir() {
@@ -152,7 +154,7 @@ fn assemble(root: &Path, mut found: Vec<Packed>, side: Option<usize>) -> Result<
         return Err(fail(FolderProblem::NothingToTest));
     }
     let count = learn.len();
-    let all: Part = learn.into_iter().chain(test).collect();
+    let all: Part = in_turns(learn).into_iter().chain(in_turns(test)).collect();
     let (height, width, mut pixels) = decode_all(root, &all, side)?;
     let rest = pixels.split_off(count * height * width * CHANNELS);
     let name = root.file_name().map_or_else(|| "folder".into(), |n| n.to_string_lossy().into_owned());
@@ -194,6 +196,21 @@ fn fifth(learn: Part, classes: usize) -> (Part, Part) {
     (strip(learn), strip(test))
 }
 
+/// The first picture of every class, then the second of every class, and so on.
+fn in_turns(part: Part) -> Part {
+    let mut seen: BTreeMap<u32, usize> = BTreeMap::new();
+    let mut all: Vec<_> = part
+        .into_iter()
+        .map(|(class, picture)| {
+            let turn = seen.entry(class).or_default();
+            *turn += 1;
+            (*turn, class, picture)
+        })
+        .collect();
+    all.sort_by_key(|(turn, class, _)| (*turn, *class));
+    all.into_iter().map(|(_, class, picture)| (class, picture)).collect()
+}
+
 /// Height, width, and all pixels, picture after picture.
 fn decode_all(
     root: &Path,
@@ -210,7 +227,7 @@ fn decode_all(
     }
     let mut pixels = vec![0; bytes as usize];
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    // The error that is told is the first one in the order of paths.
+    // The error that is told is the first one in the order of the data set.
     let failed: Mutex<Option<(usize, DataError)>> = Mutex::new(None);
     Pool::new(threads).chunks_mut(&mut pixels, size, |i, place| {
         let picture = open(root, &pictures[i].1, side).and_then(|image| {

@@ -53,7 +53,7 @@ fn parted(around: &str) -> Vec<(String, Vec<u8>)> {
 fn expect_parted(split: &crate::Split) {
     assert_eq!(split.train.shape().dims(), [3, 4, 5]);
     assert_eq!(split.train.class_names(), ["ant", "zebra"]);
-    let learn = [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)];
+    let learn = [(0, 0), (1, 0), (0, 1), (1, 1), (0, 2), (1, 2)];
     assert_eq!(seen(&split.train), learn.map(|(class, i)| (class, [1 - class as u8, i, 9])));
     assert_eq!(seen(&split.test), [(0, [1, 7, 9]), (1, [0, 7, 9])]);
 }
@@ -124,14 +124,14 @@ fn sizes_must_agree_or_be_made_equal() {
     }
     let split = load(dir.path(), Some(3)).unwrap();
     assert_eq!(split.train.shape().dims(), [3, 3, 3]);
-    assert_eq!(seen(&split.train)[2], (0, [3, 3, 3]));
-    // The first bad picture in the order of paths is told, however many there are.
+    assert_eq!(seen(&split.train)[4], (0, [3, 3, 3]));
+    // The first bad picture in the order of the set is told, however many there are.
     files[0].1 = b"bad".to_vec();
     files[5].1 = b"bad".to_vec();
     write(dir.path(), &files);
     for _ in 0..5 {
         match load(dir.path(), Some(3)).unwrap_err() {
-            DataError::Image { file, .. } => assert!(file.ends_with("train/ant/1.png"), "{file:?}"),
+            DataError::Image { file, .. } => assert!(file.ends_with("train/zebra/0.png"), "{file:?}"),
             other => panic!("{other}"),
         }
     }

@@ -3,9 +3,10 @@
 
 use kobai_engine::layers::{Activation, AvgPool2d, Conv2d, LocalResponseNorm, MaxPool2d};
 use kobai_engine::optim::{Optimizer, Updater, Updates};
-use kobai_engine::{Executor, Graph, Loss, Plan, PlanOptions, Targets, Unobserved};
+use kobai_engine::{Executor, Graph, Loss, Plan, PlanOptions, Targets, Unobserved, zoo};
 use kobai_kernels::{Isa, Pool};
 use kobai_testkit::{labels, values};
+use std::sync::Arc;
 
 const BATCH: usize = 12;
 const IMAGE: [usize; 3] = [3, 25, 23];
@@ -75,4 +76,31 @@ fn the_same_bits_for_any_number_of_threads() {
 #[test]
 fn the_same_bits_without_sharing_memory() {
     assert!(train(Isa::best(), 2, true) == train(Isa::best(), 2, false));
+}
+
+/// Whole networks as they are trained: the course's deep one, with shortcuts,
+/// and with depthwise convolutions.
+#[test]
+fn networks_that_people_train() {
+    for name in ["deep_convnet", "resnet20", "mobilenet_v2_cifar"] {
+        let model = zoo::find(name).unwrap();
+        let plan = Arc::new(Plan::new(&model.graph(&model.settings()), &PlanOptions::batch(8)).unwrap());
+        let len = plan.nodes[0].plan.output.len();
+        let bits = |threads: usize| {
+            let rule = Optimizer::Momentum { lr: 0.05, momentum: 0.9 };
+            let mut updater = Updater::new(&plan, Updates::new(rule));
+            let mut exec = Executor::<f32>::new(Arc::clone(&plan), 3, Pool::new(threads).into());
+            for (step, n) in [8, 5].into_iter().enumerate() {
+                let x = values(n * len, step as u64);
+                exec.train_input(n).iter_mut().zip(&x).for_each(|(to, x)| *to = *x as f32);
+                let labels = labels(n, 10, step as u64);
+                let _ = exec.train_step(n, Targets::Classes(&labels), &mut updater, &mut Unobserved);
+            }
+            exec.params().iter().chain(exec.state()).map(|x| x.to_bits()).collect::<Vec<u32>>()
+        };
+        let one = bits(1);
+        for threads in [2, 3] {
+            assert!(bits(threads) == one, "{name} on {threads} threads");
+        }
+    }
 }

@@ -12,6 +12,7 @@ use crate::results::{Claim, Condition, Row, Text, Verdict};
 use crate::stats::{Summary, student_quantile};
 use crate::surfaces::{self, SurfaceSpec, Surfaces};
 use kobai_engine::layers::Activation;
+use kobai_engine::{NodePlan, Plan, PlanOptions, zoo};
 
 /// Confidence of the deciding intervals.
 pub const CONFIDENCE: f64 = 0.99;
@@ -63,9 +64,38 @@ fn computed(name: &str) -> Option<f64> {
         // Whole blocks of 100 are scored, and all 250 examples divide.
         "computed.accuracy_ceiling_250" => Some(f64::from(250 / 100 * 100) / 250.0),
         "computed.relu_derivative_at_5" => Some(Activation::Relu.derivative(5.0)),
-        _ => crate::explain::computed(name)
+        _ => of_the_zoo(name)
+            .or_else(|| crate::explain::computed(name))
             .or_else(|| surfaces::computed(name))
             .or_else(|| crate::penalties::computed(name)),
+    }
+}
+
+/// A number of the plan of a network of the zoo, at full size:
+///
+/// | name | what |
+/// |---|---|
+/// | `computed.zoo/NAME/params`, `…/macs` | learned values; multiply-adds for one example |
+/// | `computed.zoo/NAME/count/KIND` | layers of a kind, such as `concat` |
+/// | `computed.zoo/NAME/units/N` | linear layers with N outputs |
+/// | `computed.zoo/NAME/height/LAYER`, `…/kernel/LAYER` | height of a layer's output, of its window |
+fn of_the_zoo(name: &str) -> Option<f64> {
+    let mut parts = name.strip_prefix("computed.zoo/")?.split('/');
+    let model = zoo::find(parts.next()?).ok()?;
+    let plan = Plan::new(&model.graph(&model.settings()), &PlanOptions::batch(2)).ok()?;
+    let count = |is: &dyn Fn(&NodePlan) -> bool| plan.nodes.iter().filter(|n| is(n)).count() as f64;
+    let layer = |name: &str| plan.nodes.iter().find(|n| n.name == name);
+    match (parts.next()?, parts.next()) {
+        ("params", None) => Some(plan.param_len() as f64),
+        ("macs", None) => Some(plan.macs() as f64),
+        ("count", Some(kind)) => Some(count(&|n| n.kind() == kind)),
+        ("units", Some(units)) => {
+            let units: usize = units.parse().ok()?;
+            Some(count(&|n| n.kind() == "linear" && n.plan.output.len() == units))
+        }
+        ("height", Some(name)) => layer(name)?.plan.output.dims().get(1).map(|h| *h as f64),
+        ("kernel", Some(name)) => Some(layer(name)?.layer.as_ref()?.window()?.kernel[0] as f64),
+        _ => None,
     }
 }
 
@@ -95,18 +125,29 @@ fn operand(evidence: Evidence<'_>, name: &str) -> Option<Vec<f64>> {
     row.runs.iter().map(|run| run.measures.get(measure).copied()).collect()
 }
 
-/// The values of `a`, `a - b` or `a / b` over seeds, if everything in it was measured.
+/// The values over seeds of operands with `+`, `-`, `/` between them, from left
+/// to right without precedence, if everything in it was measured. A computed
+/// operand is the same for every seed.
 fn measure(evidence: Evidence<'_>, expression: &str) -> Option<Vec<f64>> {
-    let parts: Vec<&str> = expression.split_whitespace().collect();
-    match parts[..] {
-        [a] => operand(evidence, a),
-        [a, operator, b] => {
-            let (a, b) = (operand(evidence, a)?, operand(evidence, b)?);
-            let combine = |x: f64, y: f64| if operator == "/" { x / y } else { x - y };
-            Some(a.into_iter().zip(b).map(|(x, y)| combine(x, y)).collect())
+    let mut words = expression.split_whitespace();
+    let mut values = operand(evidence, words.next()?)?;
+    while let Some(operator) = words.next() {
+        let mut other = operand(evidence, words.next()?)?;
+        if values.len() == 1 {
+            values = vec![values[0]; other.len()];
         }
-        _ => None,
+        if other.len() == 1 {
+            other = vec![other[0]; values.len()];
+        }
+        let combine = |(x, y): (f64, f64)| match operator {
+            "/" => Some(x / y),
+            "+" => Some(x + y),
+            "-" => Some(x - y),
+            _ => None,
+        };
+        values = values.into_iter().zip(other).map(combine).collect::<Option<_>>()?;
     }
+    Some(values)
 }
 
 impl ClaimSpec {
@@ -301,6 +342,9 @@ mod tests {
         assert_eq!(decide("a.test - c.test", Condition::Above(0.0), &rows), Verdict::Undecided);
         assert_eq!(decide("a.test", Condition::Below(0.95), &rows), Verdict::Holds);
         assert_eq!(decide("a.test / b.test", Condition::Above(1.0), &rows), Verdict::Holds);
+        // From left to right: 0.9 − 0.8 + 0.91 and so on; none is below 0.9.
+        assert_eq!(decide("a.test - b.test + c.test", Condition::Above(0.9), &rows), Verdict::Holds);
+        assert_eq!(decide("a.test * b.test", Condition::Above(0.0), &rows), Verdict::Undecided);
     }
 
     #[test]
@@ -326,5 +370,14 @@ mod tests {
             decide("computed.sigmoid_derivative_max", Condition::Equals(0.3), &[]),
             Verdict::DoesNotHold
         );
+        for (measure, value) in [
+            ("computed.zoo/resnet18/params", 11_689_512.0),
+            ("computed.zoo/alexnet/height/features.0", 55.0),
+            ("computed.zoo/alexnet/kernel/features.0", 11.0),
+            ("computed.zoo/alexnet/units/4096", 2.0),
+            ("computed.zoo/googlenet/count/concat", 9.0),
+        ] {
+            assert_eq!(decide(measure, Condition::Equals(value), &[]), Verdict::Holds, "{measure}");
+        }
     }
 }

@@ -32,6 +32,7 @@ pub mod experiment;
 pub mod explain;
 mod groups;
 mod inputs;
+pub mod look;
 mod measures;
 mod neighbours;
 mod penalties;

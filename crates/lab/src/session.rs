@@ -6,6 +6,7 @@ use crate::documents;
 use crate::estimate::{self, Timings};
 use crate::experiment::{self, Changes, Experiment, ExperimentError};
 use crate::inputs;
+use crate::look;
 use crate::results::{Outcome, Results, Row, Run, Text};
 use crate::runner::{self, Doctor, EVAL_BATCH, EVAL_BATCH_PICTURES, Job, Progress, RunOptions};
 use crate::store::{self, Folder, StoreError};
@@ -583,7 +584,11 @@ impl Session {
         folder.write("metrics.csv", documents::metrics(&results.rows).as_bytes())?;
         folder.write("events.jsonl", documents::events(&results.rows).as_bytes())?;
         folder.write("results.json", &documents::pretty(&documents::results(results)))?;
-        folder.write("report.html", crate::report::html(results, self.request.lang).as_bytes())
+        let looks = match &self.split {
+            Some(split) => look::of_rows(&self.experiment, split, &results.rows, folder, self.request.lang),
+            None => Vec::new(),
+        };
+        folder.write("report.html", crate::report::html_with(results, &looks, self.request.lang).as_bytes())
     }
 
     fn environment(&self) -> Value {

@@ -135,3 +135,73 @@ fn nothing_half_written_is_left_in_a_folder_that_cannot_be_written() {
     let left: Vec<_> = std::fs::read_dir(&out).unwrap().map(|e| e.unwrap().file_name()).collect();
     assert!(left.iter().all(|name| !name.to_string_lossy().ends_with(".tmp")), "{left:?}");
 }
+
+/// One network with shortcuts, batch normalisation, augmentation and a
+/// schedule, so that all threads work inside one run.
+const PICTURES: &str = r#"schema = "kobai.experiment/1"
+id = "pictures"
+look = ["residual"]
+[data]
+set = "shapes"
+train_examples = 200
+test_examples = 60
+[input]
+normalize = true
+flip = true
+pad_crop = 4
+test_shift = 2
+[model]
+layers = [
+  { conv = 8, kernel = 5, stride = 2, bias = false }, "batch-norm", "relu",
+  { residual = [{ conv = 8, kernel = 3, padding = 1 }, "batch-norm", "relu", { conv = 8, kernel = 3, padding = 1 }] },
+  "relu", "global-avg-pool", "flatten", { linear = "outputs" },
+]
+[training]
+epochs = 1
+batch = 20
+[optimizer]
+name = "momentum"
+lr = 0.1
+schedule = "cosine"
+warmup = 3
+[[rows]]
+id = "residual"
+"#;
+
+#[test]
+fn augmented_pictures_give_the_same_bytes_on_any_number_of_threads() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("pictures.toml");
+    std::fs::write(&file, PICTURES).unwrap();
+    let run = |threads: usize, set: &[(&str, &str)]| {
+        let out = folder.path().join(format!("{threads}-{}", set.first().map_or("", |s| s.0)));
+        let set = set.iter().map(|(k, v)| ((*k).to_string(), (*v).to_string())).collect();
+        let completed = run(
+            Request {
+                seeds: Some(1),
+                threads: Some(threads),
+                out: Some(out.clone()),
+                set,
+                ..Request::new(file.to_string_lossy())
+            },
+            &Silent,
+        )
+        .unwrap();
+        (numbers(&out), completed.results.rows[0].runs[0].clone(), out)
+    };
+    let (expected, one, out) = run(1, &[]);
+    for threads in [2, 3] {
+        let (bytes, again, _) = run(threads, &[]);
+        assert!(bytes == expected, "{threads} threads");
+        assert_eq!(again, one, "measures too");
+    }
+    // 10 steps; moved test pictures were measured; the report has its pictures.
+    assert_eq!(one.curve.last().unwrap().step, 10);
+    assert!(one.measures.contains_key("test_shifted") && one.measures["params"] > 0.0);
+    let page = std::fs::read_to_string(out.join("report.html")).unwrap();
+    assert_eq!(page.matches("data:image/png;base64,").count(), 1 + 4);
+    // Each of them changes what is learned.
+    for change in [("input.flip", "false"), ("input.pad_crop", "0"), ("optimizer.schedule", "constant")] {
+        assert!(run(1, &[change]).0 != expected, "{change:?}");
+    }
+}

@@ -21,6 +21,7 @@ pub(super) fn agrees(expected: &str, got: &str) -> bool {
 /// (at least 8).
 ///
 /// # Errors
+/// [`DataError::OfflineFile`] if it would have to be fetched offline,
 /// [`DataError::Busy`], [`DataError::Download`] if it was not delivered or is
 /// another file, or [`DataError::Io`].
 pub fn published(
@@ -37,6 +38,10 @@ pub fn published(
         if agrees(sha256, &got) {
             return Ok(Got::Present { folder: folder.to_owned() });
         }
+    }
+    if options.offline {
+        let (file, url, sha256) = (name.to_owned(), url.to_owned(), sha256.to_owned());
+        return Err(DataError::OfflineFile { file, url, sha256, folder: folder.to_owned() });
     }
     let size = transfer::size_of(url, options).map_err(|reason| DataError::Download {
         file: name.to_owned(),

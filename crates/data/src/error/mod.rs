@@ -127,6 +127,17 @@ pub enum DataError {
         /// Where to put them.
         folder: PathBuf,
     },
+    /// A published file is not here, and the network must not be used.
+    OfflineFile {
+        /// Its name.
+        file: String,
+        /// Where it is published.
+        url: String,
+        /// First digits of its SHA-256.
+        sha256: String,
+        /// Where to put it.
+        folder: PathBuf,
+    },
     /// Another process downloads into the same folder.
     Busy {
         /// The lock file that it holds.

@@ -38,6 +38,12 @@ fn all() -> Vec<DataError> {
         DataError::Checksum { file: "f".into(), expected: "aa", got: "bb".into() },
         DataError::Download { file: "f".into(), failures: failures.into(), folder: folder.clone().into() },
         DataError::Offline { set: "mnist", files: vec![wanted], folder: folder.into() },
+        DataError::OfflineFile {
+            file: "net-00000000.pth".into(),
+            url: "https://example.org/net-00000000.pth".into(),
+            sha256: "00000000".into(),
+            folder: "dir".into(),
+        },
         DataError::Busy { lock: "dir/.lock".into() },
         DataError::NoFolder,
         DataError::NotPictures { name: "moons".into(), shape },

@@ -145,6 +145,22 @@ impl Explain for DataError {
                     "または、ファイルを自分で置いてください: {folder}"
                 ))
             }
+            DataError::OfflineFile { file, url, sha256, folder } => {
+                let folder = folder.display();
+                Explanation::new(say!(
+                    lang,
+                    "{file} is missing, and the network must not be used",
+                    "{file} がありませんが、ネットワークを使わない指定です"
+                ))
+                .fact(say!(lang, "from {url}", "入手先 {url}"))
+                .fact(say!(lang, "its SHA-256 begins with {sha256}", "SHA-256 の先頭は {sha256}"))
+                .hint(say!(lang, "put it there: {folder}", "次の場所に置いてください: {folder}"))
+                .hint(say!(
+                    lang,
+                    "or run once without `--offline`",
+                    "または `--offline` を付けずに一度実行してください"
+                ))
+            }
             DataError::Offline { set, files, folder } => {
                 let folder = folder.display();
                 let mut text = Explanation::new(say!(

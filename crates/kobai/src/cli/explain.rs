@@ -3,15 +3,19 @@
 use super::errors::{Failure, USAGE};
 use super::{Terminal, print};
 use clap::ArgMatches;
-use kobai_engine::{Explain, Explanation, Lang, PlanError, say};
-use kobai_lab::explain::{Convolution, Kind, Lesson, LessonError, Pooling, convolution, pooling};
+use kobai_engine::{Explain, Explanation, Lang, PlanError, say, zoo};
+use kobai_lab::explain::{
+    Convolution, Kind, Lesson, LessonError, Pooling, convolution, pooling, receptive_field,
+};
 
 pub(super) fn run(matches: &ArgMatches, terminal: &Terminal) -> Result<u8, Failure> {
     let lang = terminal.lang;
     let (matches, lesson) = match matches.subcommand() {
         Some(("conv", m)) => (m, conv(m, lang)?),
         Some(("pool", m)) => (m, pool(m, lang)?),
-        _ => return Ok(0),
+        Some(("receptive-field", m)) => (m, receptive(m, lang)?),
+        Some((kind, m)) => return super::look::run(kind, m, terminal),
+        None => return Ok(0),
     };
     if matches.get_flag("json") {
         return print(&format!("{}\n", lesson.document));
@@ -49,6 +53,16 @@ fn pool(m: &ArgMatches, lang: Lang) -> Result<Lesson, Failure> {
     };
     let layer = if max { "max-pool2d" } else { "avg-pool2d" };
     pooling(&lesson, lang).map_err(|p| geometry("pool", layer, p, lang))
+}
+
+fn receptive(m: &ArgMatches, lang: Lang) -> Result<Lesson, Failure> {
+    let name = m.get_one::<String>("name").map(String::as_str).unwrap_or_default();
+    let model = zoo::find(name).map_err(|e| Failure::new(USAGE, e.explain(lang)))?;
+    let mut settings = model.settings();
+    if let Some(text) = m.get_one::<String>("input") {
+        settings.input = super::zoo::shape(text).ok_or_else(|| super::zoo::not_a_shape(text, lang))?;
+    }
+    receptive_field(model, &settings, lang).map_err(|e| Failure::new(USAGE, e.explain(lang)))
 }
 
 /// A geometry that does not exist, in the words of a plan's mistake.

@@ -9,6 +9,7 @@ mod errors;
 mod explain;
 mod lab;
 mod language;
+mod look;
 mod predict;
 mod progress;
 mod quiz;

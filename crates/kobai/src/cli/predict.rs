@@ -21,7 +21,7 @@ fn failure(error: &PredictError, lang: Lang) -> Failure {
     Failure::new(code, error.explain(lang))
 }
 
-fn model(m: &ArgMatches, key: &str, lang: Lang) -> Result<(&'static Model, Settings), Failure> {
+pub(super) fn model(m: &ArgMatches, key: &str, lang: Lang) -> Result<(&'static Model, Settings), Failure> {
     let name = m.get_one::<String>(key).map(String::as_str).unwrap_or_default();
     let model = zoo::find(name).map_err(|e| Failure::new(USAGE, e.explain(lang)))?;
     let mut settings = model.settings();

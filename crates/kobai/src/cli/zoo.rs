@@ -1,20 +1,25 @@
 //! `kobai zoo`.
 
 use super::errors::{Failure, USAGE};
-use super::progress::columns;
+use super::progress::{Download, columns};
 use super::{Terminal, print};
 use clap::ArgMatches;
+use kobai_data::Locations;
+use kobai_data::download::{Got, Options};
 use kobai_engine::plan::{Field, TensorKind};
 use kobai_engine::zoo::{self, MODELS, Model, Settings};
 use kobai_engine::{Explain, Explanation, Lang, Plan, PlanOptions, Shape, say};
+use kobai_lab::weights::published;
 use serde_json::{Value, json};
 use std::fmt::Write;
+use std::path::PathBuf;
 
 pub(super) fn run(matches: &ArgMatches, terminal: &Terminal) -> Result<u8, Failure> {
     match matches.subcommand() {
         Some(("list", m)) => list(m.get_flag("json"), terminal.lang),
         Some(("show", m)) => show(m, terminal.lang),
         Some(("check", m)) => super::predict::check(m, terminal),
+        Some(("get", m)) => get(m, terminal.lang),
         _ => Ok(0),
     }
 }
@@ -93,11 +98,59 @@ fn show(m: &ArgMatches, lang: Lang) -> Result<u8, Failure> {
         "{name}: {idea} ({paper})\ninput {input}, {classes} classes\n\n",
         "{name}: {idea}（{paper}）\n入力 {input}、{classes} クラス\n\n"
     );
-    print(&(head + &plan.table(lang)))
+    let (used, whole) = (plan.eval.arena * 4, plan.eval.unshared * 4);
+    let (small, large) = (used as f64 / 1e6, whole as f64 / 1e6);
+    let factor = whole as f64 / used.max(1) as f64;
+    let sharing = say!(
+        lang,
+        "evaluation shares buffers: {small:.1} MB in place of {large:.1} MB, a factor of {factor:.1}\n",
+        "評価時はバッファーを共有: {large:.1} MB が {small:.1} MB になる（{factor:.1} 分の 1）\n"
+    );
+    print(&(head + &plan.table(lang) + &sharing))
+}
+
+/// Fetches the published weights of a network.
+fn get(m: &ArgMatches, lang: Lang) -> Result<u8, Failure> {
+    let name = m.get_one::<String>("name").map(String::as_str).unwrap_or_default();
+    let model = zoo::find(name).map_err(|e| Failure::new(USAGE, e.explain(lang)))?;
+    let Some(file) = published::find(model.name) else {
+        let known = published::FILES.iter().map(|f| f.model).collect::<Vec<_>>().join(", ");
+        let e = Explanation::new(say!(
+            lang,
+            "no published weights of `{name}` are known",
+            "`{name}` の公開された重みは知られていません"
+        ));
+        return Err(Failure::new(USAGE, e.fact(say!(lang, "known: {known}", "あるもの: {known}"))));
+    };
+    let locations = Locations::from_env(m.get_one::<PathBuf>("data-dir").cloned());
+    let data = |e: &kobai_data::DataError| Failure::data(e, lang);
+    let folder = published::folder(&locations).map_err(|e| data(&e))?;
+    let options = Options { offline: m.get_flag("offline"), ..Options::default() };
+    let mut progress = Download::new(lang);
+    let got = published::get(file, &folder, &options, &mut progress);
+    progress.finish();
+    let got = got.map_err(|e| data(&e))?;
+    let path = folder.join(file.file);
+    if m.get_flag("json") {
+        let document = json!({
+            "schema": "kobai.zoo-get/1", "model": model.name, "file": path, "url": file.url(),
+            "sha256_prefix": file.sha256, "fetched": matches!(got, Got::Fetched { .. }),
+            "top1": file.accuracy[0], "top5": file.accuracy[1],
+        });
+        return print(&format!("{document}\n"));
+    }
+    let ([first, five], path) = (file.accuracy, path.display());
+    print(&say!(
+        lang,
+        "{path}\npublished accuracy on ImageNet: {first} % (first of five: {five} %)\n\
+         kobai predict --model {name} --weights {path} image.jpg\n",
+        "{path}\nImageNet での公表正解率: {first} %（上位 5 つ: {five} %）\n\
+         kobai predict --model {name} --weights {path} image.jpg\n"
+    ))
 }
 
 /// `3x224x224`; the sign × will do too.
-fn shape(text: &str) -> Option<Shape> {
+pub(super) fn shape(text: &str) -> Option<Shape> {
     let dims: Option<Vec<usize>> = text
         .split(['x', '×', ','])
         .map(|d| d.trim().parse().ok().filter(|d| (1..=65_536).contains(d)))
@@ -105,7 +158,7 @@ fn shape(text: &str) -> Option<Shape> {
     dims.filter(|d| d.len() == 3).map(|d| Shape::new(&d))
 }
 
-fn not_a_shape(text: &str, lang: Lang) -> Failure {
+pub(super) fn not_a_shape(text: &str, lang: Lang) -> Failure {
     let e =
         Explanation::new(say!(lang, "`--input` cannot be `{text}`", "`--input` に `{text}` は使えません"));
     let e = e.fact(say!(
@@ -162,7 +215,7 @@ fn document(model: &Model, settings: &Settings, plan: &Plan) -> Value {
         "memory": {
             "batch": plan.options.batch,
             "train_bytes": plan.train.arena * 4, "unshared_bytes": plan.train.unshared * 4,
-            "eval_bytes": plan.eval.arena * 4,
+            "eval_bytes": plan.eval.arena * 4, "eval_unshared_bytes": plan.eval.unshared * 4,
         },
         "auxiliary": auxiliary, "tensors": tensors, "layers": layers,
     })

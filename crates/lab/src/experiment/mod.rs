@@ -50,6 +50,7 @@ const EMBEDDED: &[(&str, &str)] = &[
     ("regularization-failures", include_str!("../../experiments/regularization-failures.toml")),
     ("capacity", include_str!("../../experiments/capacity.toml")),
     ("convnet", include_str!("../../experiments/convnet.toml")),
+    ("famous-cnns", include_str!("../../experiments/famous-cnns.toml")),
     ("quirks", include_str!("../../experiments/quirks.toml")),
 ];
 
@@ -111,6 +112,8 @@ pub struct Experiment {
     pub surfaces: Option<SurfaceSpec>,
     /// Its claims.
     pub claims: Vec<ClaimSpec>,
+    /// Rows whose filters and Grad-CAM maps the report shows.
+    pub look: Vec<String>,
     /// Remarks that follow from the options.
     pub notes: Vec<Text>,
     /// What `--as-published` changes, if there is such a variant.
@@ -235,6 +238,7 @@ impl Experiment {
             rows: Vec::new(),
             surfaces,
             claims: claims(&file)?,
+            look: file.strings("look")?,
             notes,
             as_published,
             table: table.clone(),
@@ -258,6 +262,10 @@ impl Experiment {
             // One network needs no list of rows.
             let only = Table::from_iter([("id".to_string(), Value::String("main".into()))]);
             experiment.rows.push(RowSpec::read(Reader::new(&only, "rows", source), &table, source, changes)?);
+        }
+        if let Some(wrong) = experiment.look.iter().find(|l| experiment.rows.iter().all(|r| r.id != **l)) {
+            let known: Vec<(&str, ())> = experiment.rows.iter().map(|r| (r.id.as_str(), ())).collect();
+            file.choice("look", wrong, &known)?;
         }
         file.finish()?;
         Ok(experiment)

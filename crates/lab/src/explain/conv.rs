@@ -2,7 +2,8 @@
 
 use super::grid::{self, LARGEST, number};
 use super::{Lesson, LessonError, head, plane, sample, size_formula, size_line};
-use kobai_engine::layers::{Conv2d, MaxPool2d};
+use kobai_engine::layer::{Layer, LayerKind};
+use kobai_engine::layers::{AvgPool2d, Conv2d, MaxPool2d};
 use kobai_engine::{Alone, Lang, Shape, say};
 use kobai_kernels::conv::{Conv, col2im, im2col};
 use serde_json::json;
@@ -313,8 +314,22 @@ pub(crate) fn computed(name: &str) -> Option<f64> {
         dilation: [1; 2],
         groups: 1,
     };
+    // Input, kernel, stride, padding: `computed.conv_output_6_2_1_1`.
+    let numbers = |prefix: &str| -> Option<Vec<usize>> {
+        name.strip_prefix(prefix)?.split('_').map(|n| n.parse().ok()).collect()
+    };
+    if let Some([n, kernel, stride, padding]) = numbers("computed.conv_output_").as_deref() {
+        let layer = Conv2d::new(1, *kernel).stride(*stride).padding(*padding);
+        return layer.plan(&[[1, *n, *n].into()]).ok().map(|plan| plan.output.dims()[1] as f64);
+    }
+    // Channels in and out, kernel: weights and biases.
+    if let Some([inputs, outputs, kernel]) = numbers("computed.conv_params_").as_deref() {
+        let shape = [*inputs, *kernel, *kernel].into();
+        return Conv2d::new(*outputs, *kernel).plan(&[shape]).ok().map(|plan| plan.param_len() as f64);
+    }
     match name {
-        "computed.conv_output_6_2_1_1" => Some(square(6, 2, 1).out_height() as f64),
+        "computed.pooling_max" => pooled(MaxPool2d::new(2, 2)),
+        "computed.pooling_mean" => pooled(AvgPool2d::new(2, 2)),
         "computed.pooling_share" => {
             let plan = Alone::<f64>::new(MaxPool2d::new(2, 2), &[[1, 8, 8].into()], 1).ok()?;
             Some(plan.plan().output.len() as f64 / 64.0)
@@ -328,6 +343,12 @@ pub(crate) fn computed(name: &str) -> Option<f64> {
         "computed.im2col_difference" => im2col_difference(&Conv { in_channels: 2, ..square(7, 3, 1) }),
         _ => None,
     }
+}
+
+/// What a pooling of 2×2 makes of 1, 2, 3 and 6.
+fn pooled(layer: impl Into<LayerKind>) -> Option<f64> {
+    let mut pool = Alone::<f64>::new(layer, &[[1, 2, 2].into()], 1).ok()?;
+    pool.evaluate(&[&[1.0, 2.0, 3.0, 6.0]]).first().copied()
 }
 
 /// Largest difference between im2col with one product and the sums of the

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `conv.rs` | a convolution: formula, windows, im2col, col2im, one sum |
 //! | `pool.rs` | a pooling: formula, windows, values, where the gradient goes |
+//! | `receptive.rs` | receptive fields of a network, layer by layer |
 //! | `grid.rs` | small matrices as text |
 //!
 //! Nothing here computes a convolution by itself: every number comes from the
@@ -13,10 +14,12 @@
 mod conv;
 mod grid;
 mod pool;
+mod receptive;
 
 pub(crate) use conv::computed;
 pub use conv::{Convolution, convolution};
 pub use pool::{Kind, Pooling, pooling};
+pub use receptive::receptive_field;
 
 use kobai_engine::{Lang, Problem, say};
 use serde_json::{Value, json};

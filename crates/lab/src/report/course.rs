@@ -138,7 +138,7 @@ pub fn course(all: &[Results], command: &str, lang: Lang) -> String {
     let tallies = tally(all).into_iter().filter(|(_, n)| *n > 0).map(|(v, n)| {
         context! { mark => mark(v), word => word_of(v, n, lang), kind => kind(v), n }
     });
-    let experiments: Vec<Value> = all.iter().map(|r| values(r, &r.id, lang)).collect();
+    let experiments: Vec<Value> = all.iter().map(|r| values(r, &[], &r.id, lang)).collect();
     let (runs, claims): (usize, usize) = (
         all.iter().flat_map(|r| &r.rows).map(|row| row.runs.len()).sum(),
         all.iter().map(|r| r.claims.len()).sum(),

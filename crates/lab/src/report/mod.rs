@@ -11,6 +11,7 @@ mod course;
 mod figures;
 mod fit;
 pub(crate) mod grid;
+mod look;
 pub(crate) mod summary;
 mod surfaces;
 pub(crate) mod table;
@@ -25,6 +26,7 @@ use crate::results::{Outcome, Results};
 use figures::Figure;
 
 pub use course::{Standing, Statement, chapter, course, statements, tally as course_tally};
+pub use look::{Look, Map};
 
 const TEMPLATES: [(&str, &str); 4] = [
     ("parts.html", include_str!("parts.html")),
@@ -40,7 +42,13 @@ const PLAYER: &str = include_str!("player.js");
 /// Everything that comes from `results` is escaped, so labels may hold any text.
 #[must_use]
 pub fn html(results: &Results, lang: Lang) -> String {
-    let e = values(results, "", lang);
+    html_with(results, &[], lang)
+}
+
+/// The whole page, with pictures of what trained networks see.
+#[must_use]
+pub fn html_with(results: &Results, looks: &[Look], lang: Lang) -> String {
+    let e = values(results, looks, "", lang);
     render(
         "page.html",
         context! {
@@ -92,7 +100,7 @@ fn render(name: &str, values: Value) -> String {
 }
 
 /// What a template says about one experiment. `anchor` begins its links.
-fn values(results: &Results, anchor: &str, lang: Lang) -> Value {
+fn values(results: &Results, looks: &[Look], anchor: &str, lang: Lang) -> Value {
     let matrix = grid::matrix(results, lang);
     let is_grid = matrix.is_some();
     let curve = grid::sensitivity(results, lang);
@@ -117,7 +125,8 @@ fn values(results: &Results, anchor: &str, lang: Lang) -> Value {
     // A grid has too many rows for a picture of each.
     let of_rows = if is_grid { Vec::new() } else { of_rows().into_iter().flatten().collect() };
     let surfaces = results.surfaces.as_ref().map(|s| surfaces::figures(s, lang)).unwrap_or_default();
-    let others: Vec<Value> = rest.into_iter().chain(of_rows).map(figure).collect();
+    let looks = looks.iter().flat_map(|look| look::figures(look, lang));
+    let others: Vec<Value> = rest.into_iter().chain(of_rows).chain(looks).map(figure).collect();
     let tally: Vec<Value> = table::tally(results)
         .into_iter()
         .filter(|(_, n)| *n > 0)

@@ -57,6 +57,126 @@ pub(super) fn explain(lang: Lang) -> Command {
         .arg_required_else_help(true)
         .subcommand(window(conv))
         .subcommand(window(pool))
+        .subcommand(
+            base(
+                "receptive-field",
+                t("how much of the picture each layer of a network sees", "各層が画像のどれだけを見るか"),
+                lang,
+            )
+            .arg(named(lang))
+            .arg(input(lang))
+            .arg(json(lang)),
+        )
+        .subcommand(look(
+            "filters",
+            t("what the filters of a trained network look like", "学習済みネットワークのフィルター"),
+            lang,
+        ))
+        .subcommand(seen(
+            look("activations", t("what a layer makes of a picture", "画像に対する層の出力"), lang),
+            lang,
+        ))
+        .subcommand(
+            seen(
+                look(
+                    "gradcam",
+                    t(
+                        "where in a picture a class is seen (Grad-CAM)",
+                        "画像のどこを見て分類したか（Grad-CAM）",
+                    ),
+                    lang,
+                ),
+                lang,
+            )
+            .arg(
+                Arg::new("class").long("class").value_name("N").value_parser(value_parser!(u64)).help(t(
+                    "class whose evidence is shown (the likeliest by default)",
+                    "根拠を示すクラス（既定は最も確からしいもの）",
+                )),
+            ),
+        )
+}
+
+/// A network of the zoo, by name.
+fn named(lang: Lang) -> Arg {
+    let t = |en: &'static str, ja: &'static str| lang.pick(en, ja);
+    Arg::new("name")
+        .help_heading(t("Arguments", "引数"))
+        .required(true)
+        .value_name("NAME")
+        .help(t("a network (`kobai zoo list`)", "ネットワーク（`kobai zoo list`）"))
+}
+
+fn input(lang: Lang) -> Arg {
+    Arg::new("input").long("input").value_name("CxHxW").help(lang.pick(
+        "shape of an image, such as 3x224x224 (the paper's by default)",
+        "画像の形。例: 3x224x224（既定は論文の値）",
+    ))
+}
+
+fn file(name: &'static str, value: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).long(name).value_name(value).value_parser(value_parser!(std::path::PathBuf)).help(help)
+}
+
+/// A command that looks into a trained network.
+fn look(name: &'static str, about: &'static str, lang: Lang) -> Command {
+    let t = |en: &'static str, ja: &'static str| lang.pick(en, ja);
+    base(name, about, lang)
+        .arg(file("run", "DIR", t("a folder of `kobai lab run`", "`kobai lab run` の結果フォルダー")))
+        .arg(Arg::new("row").long("row").value_name("ID").help(t(
+            "which of its networks (the first by default)",
+            "その中のネットワーク（既定は最初のもの）",
+        )))
+        .arg(
+            Arg::new("seed")
+                .long("seed")
+                .value_name("N")
+                .value_parser(value_parser!(u64))
+                .help(t("which of its seeds (the first by default)", "そのシード（既定は最初のもの）")),
+        )
+        .arg(Arg::new("model").long("model").value_name("NAME").conflicts_with("run").help(t(
+            "or a network of the zoo, with --weights",
+            "または一覧にあるネットワーク（--weights と共に）",
+        )))
+        .arg(weights(lang).required(false).conflicts_with("run"))
+        .arg(number("classes", t("number of classes (the paper's by default)", "クラス数（既定は論文の値）")))
+        .arg(number("narrow", t("divide all widths by N", "幅をすべて N で割る")))
+        .arg(input(lang))
+        .arg(Arg::new("layer").long("layer").value_name("NAME").help(t(
+            "the layer (filters, activations: the first convolution; gradcam: the last image)",
+            "層（既定: filters・activations は最初の畳み込み、gradcam は最後の画像）",
+        )))
+        .arg(file(
+            "out",
+            "DIR",
+            t("where the picture goes (DIR/look or ./look)", "画像の保存先（既定は DIR/look か ./look）"),
+        ))
+        .arg(super::data_dir(lang))
+        .arg(json(lang))
+}
+
+/// A command that shows the network a picture.
+fn seen(command: Command, lang: Lang) -> Command {
+    let t = |en: &'static str, ja: &'static str| lang.pick(en, ja);
+    command
+        .arg(
+            Arg::new("image")
+                .help_heading(t("Arguments", "引数"))
+                .value_name("IMAGE")
+                .value_parser(value_parser!(std::path::PathBuf))
+                .help(t("a JPEG or PNG file", "JPEG か PNG のファイル")),
+        )
+        .arg(
+            Arg::new("example")
+                .long("example")
+                .value_name("N")
+                .value_parser(value_parser!(u64))
+                .conflicts_with("image")
+                .help(t(
+                    "with --run: a test example (0 by default)",
+                    "--run と共に: テスト例の番号（既定は 0）",
+                )),
+        )
 }
 
 fn weights(lang: Lang) -> Arg {
@@ -83,9 +203,6 @@ fn network(command: Command, lang: Lang) -> Command {
 
 pub(super) fn predict(lang: Lang) -> Command {
     let t = |en: &'static str, ja: &'static str| lang.pick(en, ja);
-    let file = |name: &'static str, value: &'static str, help: &'static str| {
-        Arg::new(name).long(name).value_name(value).value_parser(value_parser!(std::path::PathBuf)).help(help)
-    };
     let command = base(
         "predict",
         t("what a network with given weights says about an image", "学習済みの重みで画像を分類する"),
@@ -134,28 +251,30 @@ pub(super) fn zoo(lang: Lang) -> Command {
                 t("load weights from a file and say what matched", "重みファイルを読み、一致を調べる"),
                 lang,
             )
-            .arg(
-                Arg::new("name")
-                    .help_heading(t("Arguments", "引数"))
-                    .required(true)
-                    .value_name("NAME")
-                    .help(t("a network (`kobai zoo list`)", "ネットワーク（`kobai zoo list`）")),
-            ),
+            .arg(named(lang)),
             lang,
         ))
         .subcommand(
+            base(
+                "get",
+                t(
+                    "download published weights, with checksum and resume",
+                    "公開された重みをダウンロード（検査と再開つき）",
+                ),
+                lang,
+            )
+            .arg(named(lang))
+            .arg(super::data_dir(lang))
+            .arg(Arg::new("offline").long("offline").action(ArgAction::SetTrue).help(t(
+                "use no network; say which file to put where",
+                "通信せず、どのファイルをどこに置くかを示す",
+            )))
+            .arg(json(lang)),
+        )
+        .subcommand(
             base("show", t("show a network layer by layer", "ネットワークを層ごとに表示"), lang)
-                .arg(
-                    Arg::new("name")
-                        .help_heading(t("Arguments", "引数"))
-                        .required(true)
-                        .value_name("NAME")
-                        .help(t("a network (`kobai zoo list`)", "ネットワーク（`kobai zoo list`）")),
-                )
-                .arg(Arg::new("input").long("input").value_name("CxHxW").help(t(
-                    "shape of an image, such as 3x224x224 (the paper's by default)",
-                    "画像の形。例: 3x224x224（既定は論文の値）",
-                )))
+                .arg(named(lang))
+                .arg(input(lang))
                 .arg(number(
                     "classes",
                     t("number of classes (the paper's by default)", "クラス数（既定は論文の値）"),
