@@ -11,7 +11,7 @@ const SICK: [&str; 12] = [
     "TDC-06",
     "TDC-12",
     "TDC-18",
-    "TDC-28",
+    "course-l2",
     "TDC-36",
     "TDC-37",
     "TDC-44",
