@@ -117,7 +117,7 @@ impl Subject {
             let mut table = experiment.table.clone();
             // What one network needs, and nothing of the other rows, claims and texts.
             let needed = ["schema", "id", "seeds", "data"];
-            table.retain(|key, _| needed.iter().any(|n| *n == key));
+            table.retain(|key, _| needed.contains(&key));
             for (key, value) in spec.settings.parse::<Table>().unwrap_or_default() {
                 table.insert(key, value);
             }
