@@ -4,6 +4,8 @@
 //!
 //! `--cure` treats the sick cases instead and prints what the five-arm protocol says of each.
 
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
 use kobai_data::Locations;
 use kobai_engine::Lang;
 use kobai_lab::calibration::{self, Case, Data, Request};
