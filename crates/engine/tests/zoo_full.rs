@@ -91,10 +91,10 @@ fn the_quickest_of_each_family() {
 }
 
 #[test]
-#[ignore = "half a minute and a gigabyte: run on demand"]
+#[ignore = "takes longer than the rest: run on demand"]
 fn all_networks() {
     let golden = Golden::open("zoo_full");
     let names: Vec<&str> = golden.names().filter_map(|n| n.strip_suffix(".largest")).collect();
-    assert_eq!(names.len(), 8);
+    assert_eq!(names.len(), 6);
     names.into_iter().for_each(check);
 }

