@@ -63,8 +63,13 @@ use trial::{Trial, Variation};
 const POINTS: u64 = 20;
 /// Arithmetic that a watched run may take: one to three seconds of one core.
 const WATCH_FLOPS: f64 = 60e9;
+/// Arithmetic that a large network may take, so that a few steps show anything:
+/// ten to twenty seconds.
+const LARGE_FLOPS: f64 = 1e12;
+/// Steps that are watched of a large network, if that is enough for them.
+const FEW: u64 = 200;
 /// A run is watched for at least so many steps, whatever they cost.
-const LEAST: u64 = 32;
+const LEAST: u64 = 16;
 /// And for at most so many.
 const MOST: u64 = 4000;
 
@@ -202,9 +207,15 @@ pub fn examine_subject(subject: &Subject, options: &Options, tell: &dyn Fn(&Text
     Examination { source, row, seed: options.seed, diagnosis, record, tests, cost }
 }
 
+/// Steps of a subject that an amount of arithmetic pays for.
+fn paid(subject: &Subject, flops: f64) -> u64 {
+    (flops / subject.step_flops().max(1.0)) as u64
+}
+
 /// Steps that a few seconds of arithmetic allow.
 fn affordable(subject: &Subject) -> u64 {
-    ((WATCH_FLOPS / subject.step_flops().max(1.0)) as u64).clamp(LEAST, MOST)
+    let few = paid(subject, LARGE_FLOPS).min(FEW);
+    paid(subject, WATCH_FLOPS).max(few).clamp(LEAST, MOST)
 }
 
 fn watched_steps(subject: &Subject, options: &Options) -> u64 {
@@ -214,7 +225,8 @@ fn watched_steps(subject: &Subject, options: &Options) -> u64 {
 
 /// Steps that all tests together may take.
 fn allowance(subject: &Subject) -> u64 {
-    affordable(subject).max(300)
+    let few = paid(subject, LARGE_FLOPS).min(3 * FEW);
+    paid(subject, 2.0 * WATCH_FLOPS).max(few).min(2 * MOST)
 }
 
 /// How a row is trained, as checks see it.

@@ -185,6 +185,16 @@ impl Bench<'_> {
             return;
         };
         let steps = point.step;
+        if record.settings.penalty() > 0.0 {
+            let what = ["the same without the penalty", "罰則なしの学習"];
+            self.test("without-penalty", what, steps, |bench| {
+                let plain = bench.subject.replan(|row| row.training.updates.penalty = Penalty::None);
+                if let Some(plain) = plain {
+                    let loss = bench.short(&plain, steps, Variation::NONE);
+                    record.tests.without_penalty = Some((point.train_loss, loss));
+                }
+            });
+        }
         if !record.dropouts().is_empty() {
             let what = ["the same without dropout", "ドロップアウトなしの学習"];
             self.test("without-dropout", what, steps, |bench| {
@@ -194,16 +204,6 @@ impl Bench<'_> {
                 if let Some(plain) = plain {
                     let loss = bench.short(&plain, steps, Variation::NONE);
                     record.tests.without_dropout = Some((point.train_loss, loss));
-                }
-            });
-        }
-        if record.settings.penalty() > 0.0 {
-            let what = ["the same without the penalty", "罰則なしの学習"];
-            self.test("without-penalty", what, steps, |bench| {
-                let plain = bench.subject.replan(|row| row.training.updates.penalty = Penalty::None);
-                if let Some(plain) = plain {
-                    let loss = bench.short(&plain, steps, Variation::NONE);
-                    record.tests.without_penalty = Some((point.train_loss, loss));
                 }
             });
         }

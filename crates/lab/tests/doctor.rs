@@ -1,0 +1,207 @@
+//! The doctor at work: cures are proved, edits reach their places, watching
+//! changes no bit.
+
+use kobai_data::Locations;
+use kobai_doctor::Severity;
+use kobai_engine::Lang;
+use kobai_lab::doctor::report::{Style, report};
+use kobai_lab::doctor::{
+    Examination, Options, Origin, Protocol, Subject, Verdict, cured_file, examine_subject, post_mortem, treat,
+};
+use kobai_lab::runner::Silent;
+use kobai_lab::session::{Completed, Request, Session};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+
+const HEALTHY: &str = r#"
+schema = "kobai.experiment/1"
+id = "healthy"
+
+[data]
+set = "digits"
+
+[model]
+activation = "relu"
+init = "he"
+layers = [{ linear = 40 }, "activation", { linear = 30 }, "activation", { linear = "outputs" }]
+
+[training]
+steps = 600
+batch = 64
+
+[optimizer]
+name = "sgd"
+lr = 0.1 # of the course
+"#;
+
+fn written(folder: &Path, name: &str, text: &str) -> String {
+    let path = folder.join(name);
+    std::fs::write(&path, text).unwrap();
+    path.display().to_string()
+}
+
+fn subject(experiment: &str, row: Option<&str>) -> Subject {
+    let origin = Origin { row: row.map(String::from), ..Origin::new(experiment) };
+    Subject::all(&origin).unwrap().remove(0)
+}
+
+fn examine(subject: &Subject) -> Examination {
+    examine_subject(subject, &Options::default(), &|_| {})
+}
+
+/// Codes of what is more than a hint, in order of belief.
+fn codes(e: &Examination) -> Vec<&'static str> {
+    e.diagnosis.findings.iter().filter(|f| f.severity > Severity::Hint).map(|f| f.code).collect()
+}
+
+#[test]
+fn the_course_s_failures_are_cured_by_name() {
+    for (row, code, change) in
+        [("gauss_sigmoid", "D015", "+ activation = \"relu\""), ("zero_sigmoid", "D012", "- init = \"zeros\"")]
+    {
+        let subject = subject("vanishing-gradient", Some(row));
+        let e = examine(&subject);
+        assert_eq!(e.diagnosis.first().map(|f| f.code), Some(code), "{row}");
+        let treatment = treat(&subject, &e, &Protocol::default(), &|_| {});
+        let proof = treatment.proof().expect("a cure");
+        assert_eq!(treatment.cure.first(), Some(&code), "{row}");
+        assert!(matches!(proof.proof.verdict, Verdict::Proved), "{row}: {:?}", proof.proof);
+        assert_eq!((proof.proof.better, proof.proof.seeds.len()), (5, 5));
+        let style = Style { lang: Lang::En, color: false, width: 100 };
+        let text = report(style, Some(&subject), &e, Some(&treatment));
+        assert!(text.contains(change) && text.contains("proved"), "{text}");
+        // The cured file is an experiment, and it says what was done.
+        let file = cured_file(&subject, &treatment, Lang::En).unwrap();
+        assert!(file.starts_with("# Cured from vanishing-gradient") && file.contains(code), "{file}");
+        let folder = tempfile::tempdir().unwrap();
+        let cured = self::subject(&written(folder.path(), "cured.toml", &file), None);
+        assert_eq!(Some(&cured.spec().training), treatment.cured.as_ref().map(|c| &c.spec().training));
+        assert_ne!(codes(&examine(&cured)).first(), Some(&code));
+    }
+}
+
+#[test]
+fn a_cured_file_keeps_the_comments_of_its_author() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = HEALTHY.replace("lr = 0.1 #", "# fast\nlr = 30.0 #");
+    let subject = subject(&written(folder.path(), "hot.toml", &text), None);
+    let e = examine(&subject);
+    let treatment = treat(&subject, &e, &Protocol { seeds: 3, ..Protocol::default() }, &|_| {});
+    let file = cured_file(&subject, &treatment, Lang::En).expect("a cure");
+    assert!(file.contains("name = \"sgd\"") && file.contains("was ") | file.contains("30.0"), "{file}");
+    assert!(file.contains("layers = [{ linear = 40 }, \"activation\""), "{file}");
+    assert!(!file.contains("\nlr = 30.0"), "{file}");
+}
+
+fn run(request: Request) -> Completed {
+    Session::prepare(request).unwrap().run(&Silent, &AtomicBool::new(false)).unwrap()
+}
+
+fn request(out: PathBuf) -> Request {
+    let mut request = Request::new("vanishing-gradient");
+    request.locations = Locations::none();
+    request.steps = Some(300);
+    request.seeds = Some(2);
+    request.threads = Some(2);
+    request.out = Some(out);
+    request
+}
+
+#[test]
+fn watching_changes_no_bit_and_leaves_what_a_post_mortem_needs() {
+    let folder = tempfile::tempdir().unwrap();
+    let (plain, watched) = (folder.path().join("plain"), folder.path().join("watched"));
+    let bare = run(request(plain.clone()));
+    let seen = run(Request { doctor: Some(0.03), ..request(watched.clone()) });
+    for (a, b) in bare.results.rows.iter().zip(&seen.results.rows) {
+        let hashes = |row: &kobai_lab::results::Row| -> Vec<String> {
+            row.runs.iter().map(|r| r.weights_sha256.clone()).collect()
+        };
+        assert_eq!(hashes(a), hashes(b), "{}", a.id);
+    }
+    assert_eq!(bare.watched.len(), 0);
+    assert_eq!(seen.watched.len(), 14);
+    assert!(watched.join("diagnosis.json").is_file());
+    // From the folders alone, with and without the log: the zero weights are named.
+    for folder in [&plain, &watched] {
+        let found = post_mortem(folder, &Origin::new("")).unwrap();
+        assert_eq!(found.len(), 7, "a row each");
+        let (_, zero, [same, runs]) = found.iter().find(|(s, ..)| s.row == "zero_sigmoid").unwrap();
+        assert_eq!(zero.diagnosis.first().map(|f| f.code), Some("D012"));
+        assert_eq!((*same, *runs), (2, 2));
+    }
+}
+
+/// Blocks, slots, names and a layer of its own initial weights.
+const NESTED: &str = r#"
+schema = "kobai.experiment/1"
+id = "nested"
+
+[data]
+set = "digits"
+
+[model]
+activation = "sigmoid"
+init = "normal(0.01)"
+dropout = 0.5
+batch_norm = "pytorch"
+layers = [
+  { linear = 20, init = "zeros" },
+  "norm",
+  "activation",
+  { repeat = 2, layers = [{ linear = 20 }, "tanh", "dropout"] },
+  { residual = [{ linear = 20 }, "sigmoid", { linear = 20, name = "inner" }] },
+  { dropout = 0.25 },
+  { linear = "outputs" },
+  "sigmoid",
+]
+
+[training]
+epochs = 3
+batch = 50
+
+[optimizer]
+name = "adamw"
+lr = 1
+"#;
+
+#[test]
+fn edits_reach_slots_blocks_and_defaults() {
+    use kobai_doctor::{Edit, Setting};
+    use kobai_lab::doctor::{apply, changes, diff};
+    let folder = tempfile::tempdir().unwrap();
+    let subject = subject(&written(folder.path(), "nested.toml", NESTED), None);
+    let dropouts: Vec<String> =
+        subject.plan.nodes.iter().filter(|n| n.kind() == "dropout").map(|n| n.name.clone()).collect();
+    let lines = |edits: &[Edit]| diff(&changes(&subject.table, &apply(&subject, edits).unwrap()));
+    let p =
+        |layer: &String| Edit::SetLayer { layer: layer.clone(), key: "dropout", to: Setting::Number(0.1) };
+    // The dropout of the block stands for a key of the model; the other one for itself.
+    assert_eq!(lines(&[p(&dropouts[0])]), ["  [model]", "- dropout = 0.5", "+ dropout = 0.1"]);
+    let own = lines(&[p(&dropouts[2])]);
+    assert_eq!(own, ["  [model]", "  layers[5]", "-   { dropout = 0.25 },", "+   { dropout = 0.1 },"]);
+    assert_eq!(
+        lines(&[Edit::Scale { key: "training.steps", by: 3.0 }]),
+        ["  [training]", "- epochs = 3", "+ epochs = 9"]
+    );
+    assert_eq!(
+        lines(&[Edit::Scale { key: "optimizer.weight_decay", by: 0.01 }]),
+        ["  [optimizer]", "+ weight_decay = 0.0001"]
+    );
+    assert_eq!(
+        lines(&[Edit::Scale { key: "optimizer.lr", by: 0.1 }]),
+        ["  [optimizer]", "- lr = 1", "+ lr = 0.1"]
+    );
+    // Every activation between layers, inside blocks too; not the one after the last layer.
+    let swapped = apply(&subject, &[Edit::Activations { to: "relu", init: "he" }]).unwrap();
+    let text = toml::to_string(&swapped).unwrap();
+    assert_eq!(text.matches("\"sigmoid\"").count(), 1, "{text}");
+    assert!(!text.contains("tanh") && !text.contains("zeros") && text.contains("init = \"he\""), "{text}");
+    // Layers in a block are found by their names.
+    let inner = subject.plan.nodes.iter().find(|n| n.name.ends_with("inner")).unwrap().name.clone();
+    let without = apply(&subject, &[Edit::RemoveLayer { layer: inner }]).unwrap();
+    assert!(!toml::to_string(&without).unwrap().contains("inner"));
+    assert!(apply(&subject, &[Edit::RemoveLayer { layer: "nobody".into() }]).is_err());
+    // What was edited is an experiment again.
+    assert!(subject.edited(swapped).is_ok());
+}
