@@ -11,7 +11,7 @@
 //! | `facts` | figures about the data |
 //! | `tests` | active tests that separate look-alikes |
 //! | `edit` | prescriptions as edits of the file, and their diff |
-//! | `arms`, `treat` | the proof of a prescription, and from findings to a cure |
+//! | `arms`, `proof`, `treat` | what is trained for a proof, what it says, and from findings to a cure |
 //! | `live` | the doctor as an observer of an experiment's runs |
 //! | [`watch`] | what a run showed, as a file; PyTorch's too |
 //! | `postmortem` | from a run folder alone |
@@ -28,6 +28,7 @@ mod facts;
 mod inject;
 mod live;
 mod postmortem;
+mod proof;
 pub mod report;
 mod subject;
 mod tests;
@@ -43,9 +44,10 @@ pub use inject::{FAULTS, Fault, fault_named, inject};
 pub(crate) use live::Live;
 pub use live::{CAP, Overhead, Watched, overhead};
 pub use postmortem::{foreign_run, post_mortem};
+pub use proof::{Arm, Proof, Protocol, Verdict};
 pub use subject::{Origin, Subject};
 pub use tests::Made;
-pub use treat::{Arm, Attempt, Proof, Protocol, Treatment, Verdict, treat};
+pub use treat::{Attempt, Treatment, treat};
 
 use crate::experiment::{Experiment, RowSpec};
 use crate::results::Text;

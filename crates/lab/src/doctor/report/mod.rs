@@ -1,111 +1,24 @@
 //! What a person reads: findings as a good physician would write them.
 
+mod layout;
+mod live;
+
+pub use layout::Style;
+pub use live::{live_finding, watched};
+
 use super::edit::{self, diff};
+use super::proof::Proof;
 use super::subject::Subject;
-use super::treat::{Attempt, Proof, Treatment};
-use super::{Examination, Watched, would_tell};
+use super::treat::{Attempt, Treatment};
+use super::{Examination, would_tell};
 use kobai_doctor::finding::{Edit, Evidence, Finding, Severity};
 use kobai_doctor::{Stage, checks};
 use kobai_engine::{Lang, say};
+use layout::{LABEL, padded, prose, section, wrapped};
 use std::fmt::Write as _;
 use unicode_width::UnicodeWidthStr;
 
 pub use kobai_doctor::report::number;
-
-/// Colours of a terminal, or none.
-#[derive(Clone, Copy, Debug)]
-pub struct Style {
-    /// Language.
-    pub lang: Lang,
-    /// Whether escape sequences are used.
-    pub color: bool,
-    /// Columns.
-    pub width: usize,
-}
-
-impl Style {
-    fn paint(self, code: &str, text: &str) -> String {
-        if self.color { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.into() }
-    }
-
-    fn bold(self, text: &str) -> String {
-        self.paint("1", text)
-    }
-
-    fn dim(self, text: &str) -> String {
-        self.paint("2", text)
-    }
-
-    fn severity(self, severity: Severity, text: &str) -> String {
-        self.paint(
-            match severity {
-                Severity::Disease => "1;31",
-                Severity::Warning => "1;33",
-                Severity::Hint => "1;36",
-            },
-            text,
-        )
-    }
-}
-
-/// Fills up with spaces to a width in columns.
-fn padded(text: &str, width: usize) -> String {
-    format!("{text}{}", " ".repeat(width.saturating_sub(text.width())))
-}
-
-/// Breaks a text into lines of at most so many columns: at spaces, and anywhere
-/// in a script without them.
-fn wrapped(text: &str, width: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in text.split(' ') {
-        let line = lines.last_mut().expect("there is a line");
-        if line.is_empty() {
-            line.push_str(word);
-        } else if line.width() + 1 + word.width() <= width {
-            line.push(' ');
-            line.push_str(word);
-        } else {
-            lines.push(word.into());
-        }
-        while lines.last().is_some_and(|l| l.width() > width) {
-            let line = lines.pop().expect("just seen");
-            let mut at = line.len();
-            let mut columns = 0;
-            for (i, c) in line.char_indices() {
-                columns += c.to_string().width();
-                if columns > width && i > 0 {
-                    at = i;
-                    break;
-                }
-            }
-            let rest = line[at..].to_string();
-            // A full stop or comma never begins a line.
-            let close =
-                rest.chars().take_while(|c| "、。）」,.)".contains(*c)).map(char::len_utf8).sum::<usize>();
-            lines.push(line[..at + close].into());
-            if rest.len() == close {
-                break;
-            }
-            lines.push(rest[close..].into());
-        }
-    }
-    lines
-}
-
-/// Width of the column with what a line is about.
-const LABEL: usize = 11;
-
-/// Lines under a label.
-fn section(text: &mut String, style: Style, label: &str, lines: &[String]) {
-    for (i, line) in lines.iter().enumerate() {
-        let label = if i == 0 { label } else { "" };
-        let _ = writeln!(text, "   {}{line}", style.dim(&padded(label, LABEL)));
-    }
-}
-
-fn prose(text: &mut String, style: Style, label: &str, prose: &str) {
-    section(text, style, label, &wrapped(prose, style.width.saturating_sub(LABEL + 4).max(30)));
-}
 
 /// Where and since when.
 fn place(f: &Finding, lang: Lang) -> String {
@@ -234,7 +147,7 @@ fn proved(text: &mut String, style: Style, proof: &Proof) {
         ),
     ];
     let width = proof.arms.iter().map(|a| a.what.get(lang).width()).max().unwrap_or(0);
-    let worst = proof.arms.iter().map(super::treat::Arm::median).fold(0.0, f64::max);
+    let worst = proof.arms.iter().map(super::proof::Arm::median).fold(0.0, f64::max);
     for arm in &proof.arms {
         let median = arm.median();
         let (low, high) = arm.values.iter().fold((f64::MAX, f64::MIN), |(l, h), v| (l.min(*v), h.max(*v)));
@@ -386,69 +299,5 @@ fn treated(style: Style, subject: Option<&Subject>, t: &Treatment) -> String {
     );
     prose(&mut text, style, lang.pick("random", "対照"), &line);
     let _ = subject;
-    text
-}
-
-/// A finding that has become sure while a run trains, in two lines.
-#[must_use]
-pub fn live_finding(f: &Finding, (row, seed, step): (&str, u64, u64), lang: Lang) -> String {
-    let name = checks::named(f.code).map_or("", |c| c.about().name(lang));
-    let (word, percent) = (f.severity.word(lang), f.probability * 100.0);
-    let (what, place) = (f.what.get(lang), place(f, lang));
-    say!(
-        lang,
-        "{row}, seed {seed}, step {step}: {0} {name} [{word}, {percent:.0} % sure]\n    {what} ({place})",
-        "{row}、シード {seed}、ステップ {step}: {0} {name} [{word}、確信度 {percent:.0} %]\n    {what}（{place}）",
-        f.code
-    )
-}
-
-/// What the doctor saw while an experiment ran, a line per row and finding.
-#[must_use]
-pub fn watched(all: &[(String, u64, Box<Watched>)], lang: Lang) -> String {
-    let mut text = format!("{}\n", lang.pick("doctor", "医師の所見"));
-    let mut rows: Vec<&str> = all.iter().map(|(row, _, _)| row.as_str()).collect();
-    rows.dedup();
-    let widest = rows.iter().map(|r| r.width()).max().unwrap_or(0);
-    for row in rows {
-        let runs: Vec<&Watched> = all.iter().filter(|(r, _, _)| r == row).map(|(_, _, w)| &**w).collect();
-        // Findings of the row's runs in order of belief, with the number of runs that have them.
-        let mut found: Vec<(&'static str, usize)> = Vec::new();
-        for f in runs.iter().flat_map(|w| &w.diagnosis.findings) {
-            if f.severity == Severity::Hint || f.explained_by.is_some() {
-                continue;
-            }
-            match found.iter_mut().find(|(code, _)| *code == f.code) {
-                Some((_, count)) => *count += 1,
-                None => found.push((f.code, 1)),
-            }
-        }
-        found.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-        let n = runs.len();
-        let line = match found.is_empty() {
-            true => lang.pick("healthy", "健康").to_string(),
-            false => {
-                let one = |(code, count): &(&'static str, usize)| {
-                    let name = checks::named(code).map_or("", |c| c.about().name(lang));
-                    format!("{code} {name} ({count}/{n})")
-                };
-                found.iter().map(one).collect::<Vec<_>>().join(lang.pick(", ", "、"))
-            }
-        };
-        let _ = writeln!(text, "  {}  {line}", padded(row, widest));
-    }
-    let shares: Vec<f64> = all.iter().map(|(_, _, w)| w.share * 100.0).collect();
-    let mut sorted = shares.clone();
-    sorted.sort_by(f64::total_cmp);
-    let median = sorted.get(sorted.len() / 2).copied().unwrap_or(0.0);
-    let _ = writeln!(
-        text,
-        "  {}",
-        say!(
-            lang,
-            "watching took {median:.1} % of a run's time (median); diagnosis.json has the evidence",
-            "見張りにかかった時間は学習の {median:.1} %（中央値）。証拠は diagnosis.json にあります"
-        )
-    );
     text
 }
