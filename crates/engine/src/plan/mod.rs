@@ -7,6 +7,7 @@
 //! (`memory.rs`). `table.rs` prints the answer, with the receptive fields of
 //! `field.rs`; `tensors.rs` lists what a file of weights holds.
 
+mod builder;
 mod field;
 mod fusion;
 mod memory;

@@ -1,0 +1,150 @@
+//! What one step of a program does: the layer gets its buffers out of the arena.
+
+use super::{Executor, MAX_INPUTS};
+use crate::arena::Pieces;
+use crate::layer::{Backward, Cx, Forward, Layer, Mode, Then};
+use crate::loss::{Reduction, Score, Targets};
+use crate::observe::Probe;
+use crate::plan::{BackwardStep, ForwardStep, Fused, LossStep, NodePlan, Plan, Program, SlotId};
+use crate::rng::Rng;
+use kobai_kernels::norm::After;
+use kobai_kernels::{Pool, Real, elementwise};
+
+impl<T: Real> Executor<T> {
+    pub(super) fn forward(
+        &mut self,
+        plan: &Plan,
+        program: &Program,
+        s: &ForwardStep,
+        fused: Option<Fused>,
+        (mode, n): (Mode, usize),
+        probe: Option<&dyn Probe>,
+    ) {
+        let node = &plan.nodes[s.node];
+        let Some(layer) = &node.layer else { return };
+        if s.copy_first {
+            self.copy(program, s.inputs[0], s.output, n);
+        }
+        let cx = Cx { mode, probe, ..context(&self.pool, self.rng, self.step, plan, node, n) };
+        let to = fused.map_or(s.output, |f| f.output);
+        let add = fused.and_then(|f| f.add);
+        let ids = s.inputs.iter().copied().chain([to]).chain(s.saved).chain(s.scratch).chain(add);
+        let mut pieces = Pieces::collect(self.arena.elements(), program, n, ids);
+        let output = pieces.take(Some(to));
+        let saved = pieces.take(s.saved);
+        let scratch = pieces.take(s.scratch);
+        let mut inputs = [&[][..]; MAX_INPUTS];
+        if !node.plan.in_place {
+            for (input, id) in inputs.iter_mut().zip(&s.inputs) {
+                *input = pieces.get(Some(*id));
+            }
+        }
+        layer.forward(
+            &cx,
+            Forward {
+                inputs: &inputs[..s.inputs.len()],
+                params: &self.params[node.params.clone()],
+                state: &mut self.state[node.state.clone()],
+                output,
+                saved,
+                scratch,
+                then: Then {
+                    add: add.map(|add| pieces.get(Some(add))),
+                    after: fused.map_or(After::Nothing, |f| f.after),
+                },
+            },
+        );
+    }
+
+    pub(super) fn loss(
+        &mut self,
+        plan: &Plan,
+        program: &Program,
+        s: &LossStep,
+        n: usize,
+        targets: Targets<'_, T>,
+    ) -> Score {
+        let ids = [s.output, s.work, s.losses].into_iter().chain(s.grad);
+        let mut pieces = Pieces::collect(self.arena.elements(), program, n, ids);
+        let (work, losses, grad) =
+            (pieces.take(Some(s.work)), pieces.take(Some(s.losses)), pieces.take(s.grad));
+        let output = pieces.get(Some(s.output));
+        let isa = plan.options.isa;
+        let score = plan.loss.forward(isa, n, output, targets, work, losses);
+        if s.grad.is_some() {
+            plan.loss.backward(isa, n, output, targets, work, grad);
+            if plan.reduction == Reduction::Sum {
+                elementwise::scale(isa, T::from_f64(n as f64), grad);
+            }
+            if let Some(weight) = s.weight {
+                elementwise::scale(isa, T::from_f64(weight), grad);
+            }
+        }
+        score
+    }
+
+    pub(super) fn backward(
+        &mut self,
+        plan: &Plan,
+        program: &Program,
+        s: &BackwardStep,
+        undoes: After,
+        n: usize,
+        probe: Option<&dyn Probe>,
+    ) {
+        let node = &plan.nodes[s.node];
+        let Some(layer) = &node.layer else { return };
+        if s.copy_first
+            && let Some(to) = s.grad_inputs[0]
+        {
+            self.copy(program, s.grad_output, to, n);
+        }
+        let cx = Cx { probe, ..context(&self.pool, self.rng, self.step, plan, node, n) };
+        let ids = s.inputs.iter().copied().chain(s.output).chain([s.grad_output]);
+        let ids = ids.chain(s.grad_inputs.iter().flatten().copied()).chain(s.saved).chain(s.scratch);
+        let mut pieces = Pieces::collect(self.arena.elements(), program, n, ids);
+        let mut grad_inputs: [Option<&mut [T]>; MAX_INPUTS] = Default::default();
+        for (grad, id) in grad_inputs.iter_mut().zip(&s.grad_inputs) {
+            *grad = id.map(|id| pieces.take(Some(id)));
+        }
+        let scratch = pieces.take(s.scratch);
+        let mut inputs = [&[][..]; MAX_INPUTS];
+        for (input, id) in inputs.iter_mut().zip(&s.inputs) {
+            *input = pieces.get(Some(*id));
+        }
+        layer.backward(
+            &cx,
+            Backward {
+                inputs: &inputs[..s.inputs.len()],
+                output: pieces.get(s.output),
+                params: &self.params[node.params.clone()],
+                saved: pieces.get(s.saved),
+                grad_output: if node.plan.in_place { &[] } else { pieces.get(Some(s.grad_output)) },
+                grad_inputs: &mut grad_inputs[..s.grad_inputs.len()],
+                grad_params: &mut self.grads[node.params.clone()],
+                scratch,
+                after: undoes,
+            },
+        );
+    }
+
+    fn copy(&mut self, program: &Program, from: SlotId, to: SlotId, n: usize) {
+        let mut pieces = Pieces::new(self.arena.elements(), program, n, &[from, to]);
+        let to = pieces.take(Some(to));
+        to.copy_from_slice(pieces.get(Some(from)));
+    }
+}
+
+fn context<'a>(pool: &'a Pool, rng: Rng, step: u64, plan: &Plan, node: &'a NodePlan, n: usize) -> Cx<'a> {
+    Cx {
+        mode: Mode::Train,
+        n,
+        shapes: &node.input_shapes,
+        isa: plan.options.isa,
+        pool,
+        rng,
+        step,
+        node: node.index as u32,
+        probe: None,
+    }
+}
