@@ -9,30 +9,35 @@
 
 mod axes;
 mod blocks;
+mod claim;
 mod error;
 mod feed;
 mod model;
 mod prepare;
 mod reader;
+mod row;
 mod set;
 mod surfaces;
 mod sweep;
 mod training;
 
 use crate::claims::ClaimSpec;
-use crate::results::{Condition, Place, Published, Text};
+use crate::results::Text;
 use crate::surfaces::SurfaceSpec;
 use kobai_engine::text::nearest;
 use kobai_engine::{Plan, PlanOptions, Shape};
 use reader::{Read, Reader, Source};
+use row::{SHARED, assign};
 use std::path::Path;
 use toml::{Table, Value};
 
 pub use blocks::{Block, Body};
+pub use claim::{published, statements};
 pub use error::{Expected, ExperimentError, ExperimentProblem};
 pub use feed::Feed;
 pub use model::Model;
 pub use prepare::Prepare;
+pub use row::RowSpec;
 pub use sweep::{Draws, Halving, SweepSpec, SweptKey, Values};
 pub use training::{EvaluateWhen, TrainAccuracy, Training};
 
@@ -77,12 +82,6 @@ const KEYS: [&str; 16] = [
 /// The data set of an experiment that needs none.
 pub const NO_DATA: &str = "none";
 
-/// The statements of the course's notes, in both languages.
-const STATEMENTS: &str = include_str!("../../experiments/statements.toml");
-
-/// Published accuracies by identifier.
-const REFERENCES: &str = include_str!("../../experiments/references.toml");
-
 /// An experiment as its file describes it.
 #[derive(Clone, Debug)]
 pub struct Experiment {
@@ -120,27 +119,6 @@ pub struct Experiment {
     pub as_published: Option<Text>,
     /// The resolved file.
     pub table: Table,
-}
-
-/// A row: one network with one way of learning.
-#[derive(Clone, Debug)]
-pub struct RowSpec {
-    /// Identifier.
-    pub id: String,
-    /// Label.
-    pub label: Text,
-    /// Published result that it repeats.
-    pub reference: Option<String>,
-    /// Its place in the grid, if axes made it.
-    pub place: Option<Place>,
-    /// The network.
-    pub model: Model,
-    /// What becomes of the examples on their way into it.
-    pub feed: Feed,
-    /// How it learns.
-    pub training: Training,
-    /// The row's resolved settings, as TOML: the identity of its runs.
-    pub settings: String,
 }
 
 /// What changes an experiment before it is read.
@@ -237,7 +215,7 @@ impl Experiment {
             published_on: data.as_ref().map_or(Ok(None), |d| d.string("published_on"))?.map(String::from),
             rows: Vec::new(),
             surfaces,
-            claims: claims(&file)?,
+            claims: claim::claims(&file)?,
             look: file.strings("look")?,
             notes,
             as_published,
@@ -316,87 +294,6 @@ pub fn is_path(name: &str) -> bool {
     name.ends_with(".toml") || name.contains(['/', '\\'])
 }
 
-/// Tables that rows share and may set differently.
-const SHARED: [&str; 4] = ["model", "input", "training", "optimizer"];
-
-/// Sets a dotted path. The length of a run is one setting with two names, and
-/// what is set last counts.
-fn assign(table: &mut Table, key: &str, value: Value) -> Result<(), String> {
-    let other = match key {
-        "training.steps" => "epochs",
-        "training.epochs" => "steps",
-        _ => "",
-    };
-    if let Some(Value::Table(training)) = table.get_mut("training") {
-        training.remove(other);
-    }
-    reader::set(table, key, value)
-}
-
-impl RowSpec {
-    /// Checks that the loss can take the targets of data with so many classes
-    /// (0: values).
-    ///
-    /// # Errors
-    /// [`ExperimentProblem::Loss`] if not.
-    pub fn check_targets(&self, file: &str, classes: usize) -> Read<()> {
-        if !self.model.loss.needs_classes() || classes > 0 {
-            return Ok(());
-        }
-        let problem = ExperimentProblem::Loss { row: self.id.clone(), loss: self.model.loss.name() };
-        Err(ExperimentError { file: file.into(), line: None, problem })
-    }
-
-    fn read(row: Reader<'_>, shared: &Table, source: &Source, changes: &Changes) -> Read<RowSpec> {
-        let id = row.must_string("id")?.to_string();
-        let label = row.text("label")?.unwrap_or_else(|| Text::plain(&id));
-        let references = (row.string("reference")?, row.string("reference_as_published")?);
-        let reference = if changes.as_published { references.1.or(references.0) } else { references.0 };
-        let mut own: Table =
-            SHARED.iter().filter_map(|k| Some(((*k).to_string(), shared.get(*k)?.clone()))).collect();
-        for name in ["set", "set_as_published"] {
-            let Some(set) = row.value(name) else { continue };
-            let Value::Table(set) = set else {
-                return row.fail(name, |key| ExperimentProblem::Kind {
-                    key,
-                    expected: ["a table of dotted keys", "ドットで区切ったキーのテーブル"],
-                    got: set.to_string(),
-                });
-            };
-            if name == "set_as_published" && !changes.as_published {
-                continue;
-            }
-            for (key, value) in set {
-                let known = SHARED.iter().any(|s| key.starts_with(&format!("{s}.")));
-                if !known || assign(&mut own, key, value.clone()).is_err() {
-                    return row.fail(&format!("{name}.{key}"), |key| ExperimentProblem::UnknownKey {
-                        key,
-                        nearest: None,
-                        known: SHARED.iter().map(|s| format!("{s}.…")).collect(),
-                    });
-                }
-            }
-        }
-        row.finish()?;
-        let settings = toml::to_string(&own).unwrap_or_default();
-        let at = Reader::new(&own, "", source);
-        let model = Model::read(at.must_table("model")?, changes.outputs)?;
-        let feed = at.table("input")?.map(Feed::read).transpose()?.unwrap_or_default();
-        let training =
-            Training::read(at.must_table("training")?, at.must_table("optimizer")?, changes.train_len)?;
-        Ok(RowSpec {
-            id,
-            label,
-            reference: reference.map(String::from),
-            place: None,
-            model,
-            feed,
-            training,
-            settings,
-        })
-    }
-}
-
 /// Applies `[as_published]` if asked for, and returns its description.
 fn published_variant(
     table: &mut Table,
@@ -422,56 +319,4 @@ fn published_variant(
         notes.push(note.clone());
     }
     Ok(Some(note))
-}
-
-fn claims(file: &Reader<'_>) -> Read<Vec<ClaimSpec>> {
-    let mut claims = Vec::new();
-    for claim in file.tables("claims")? {
-        let conditions = (claim.float("below")?, claim.float("above")?, claim.float("equals")?);
-        let condition = match conditions {
-            (Some(x), None, None) => Condition::Below(x),
-            (None, Some(x), None) => Condition::Above(x),
-            (None, None, Some(x)) => Condition::Equals(x),
-            _ => {
-                return claim.fail("below", |key| ExperimentProblem::Missing {
-                    key: key.replace("below", "below | above | equals"),
-                });
-            }
-        };
-        claims.push(ClaimSpec {
-            id: claim.must_string("id")?.into(),
-            notes: claim.strings("notes")?,
-            text: claim.must_text("text")?,
-            measure: claim.must_string("measure")?.into(),
-            condition,
-            holds: claim.text("holds")?,
-            fails: claim.text("fails")?,
-        });
-        claim.finish()?;
-    }
-    Ok(claims)
-}
-
-/// The statements of the course's notes that claims decide, by identifier
-/// (`C1.01`): what a claim's `notes` refer to.
-#[must_use]
-pub fn statements() -> Vec<(String, Text)> {
-    let all: Table = STATEMENTS.parse().unwrap_or_default();
-    let text = |value: &Value, lang: &str| value.get(lang).and_then(Value::as_str).map(String::from);
-    let one =
-        |(id, value): (String, Value)| Some((id, Text { en: text(&value, "en")?, ja: text(&value, "ja")? }));
-    all.into_iter().filter_map(one).collect()
-}
-
-/// The published result of this identifier.
-#[must_use]
-pub fn published(reference: &str) -> Option<Published> {
-    let all: Table = REFERENCES.parse().ok()?;
-    let entry = all.get(reference)?.as_table()?;
-    Some(Published {
-        notebooks: entry.get("notebooks")?.as_array()?.iter().filter_map(Value::as_float).collect(),
-        mean: entry.get("mean")?.as_float()?,
-        sd: entry.get("sd")?.as_float()?,
-        n: u32::try_from(entry.get("n")?.as_integer()?).ok()?,
-    })
 }

@@ -1,91 +1,27 @@
 //! One `kobai lab run`: from a request to results on disk.
 
-use crate::claims::Evidence;
+mod check;
+mod error;
+mod files;
+mod request;
+
 use crate::doctor::{self, Watched};
-use crate::documents;
 use crate::estimate::{self, Timings};
-use crate::experiment::{self, Changes, Experiment, ExperimentError};
+use crate::experiment::{self, Changes, Experiment};
 use crate::inputs;
-use crate::look;
-use crate::results::{Outcome, Results, Row, Run, Text};
+use crate::results::{Outcome, Results, Row, Run};
 use crate::runner::{self, Doctor, EVAL_BATCH, EVAL_BATCH_PICTURES, Job, Progress, RunOptions};
 use crate::store::{self, Folder, StoreError};
 use crate::surfaces;
-use kobai_data::{DataError, Locations, Sampler, Split, registry};
-use kobai_engine::{Explain, Explanation, Lang, Plan, PlanOptions, say};
-use kobai_kernels::Isa;
-use serde_json::{Value, json};
-use std::fmt::Write as _;
+use check::{check_claims, pick_rows};
+use kobai_data::{DataError, Sampler, Split, registry};
+use kobai_engine::{Plan, PlanOptions};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use thiserror::Error;
 
-/// What is to be run.
-#[derive(Clone, Debug)]
-pub struct Request {
-    /// Name of an experiment, or path of a file.
-    pub experiment: String,
-    /// The rows that run; all if empty. Claims about others are left out.
-    pub rows: Vec<String>,
-    /// Data set or folder instead of the experiment's.
-    pub data: Option<String>,
-    /// Where data are found.
-    pub locations: Locations,
-    /// Number of seeds instead of the experiment's.
-    pub seeds: Option<u32>,
-    /// First seed.
-    pub first_seed: u64,
-    /// Steps instead of the experiment's.
-    pub steps: Option<u64>,
-    /// Threads; all cores by default.
-    pub threads: Option<usize>,
-    /// Instruction set.
-    pub isa: Isa,
-    /// Run folder; `runs/<experiment>-<data>` by default.
-    pub out: Option<PathBuf>,
-    /// Where runs of all experiments are kept by identity, if anywhere.
-    pub cache: Option<PathBuf>,
-    /// The published variant.
-    pub as_published: bool,
-    /// Dotted keys and values.
-    pub set: Vec<(String, String)>,
-    /// Whether observers record.
-    pub observe: bool,
-    /// Whether the doctor watches, and the share of a run's time that it may take.
-    pub doctor: Option<f64>,
-    /// Whether records of earlier runs are ignored.
-    pub fresh: bool,
-    /// Language of the report.
-    pub lang: Lang,
-}
-
-impl Request {
-    /// An experiment as it is: its own data, seeds and steps, all cores, the
-    /// default run folder.
-    #[must_use]
-    pub fn new(experiment: impl Into<String>) -> Self {
-        Request {
-            experiment: experiment.into(),
-            rows: Vec::new(),
-            data: None,
-            locations: Locations::none(),
-            seeds: None,
-            first_seed: 0,
-            steps: None,
-            threads: None,
-            isa: Isa::best(),
-            out: None,
-            cache: None,
-            as_published: false,
-            set: Vec::new(),
-            observe: true,
-            doctor: None,
-            fresh: false,
-            lang: Lang::En,
-        }
-    }
-}
+pub use error::{SessionError, UnknownRow};
+pub use request::Request;
 
 /// What came out.
 #[derive(Debug)]
@@ -113,96 +49,6 @@ pub struct Estimate {
     pub runs: usize,
     /// Those that are kept from earlier calls.
     pub known: usize,
-}
-
-/// Why there are no results.
-#[derive(Debug, Error)]
-pub enum SessionError {
-    /// The experiment is wrong.
-    #[error(transparent)]
-    Experiment(#[from] ExperimentError),
-    /// The data are missing or wrong.
-    #[error(transparent)]
-    Data(#[from] DataError),
-    /// The run folder cannot be written.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// A claim refers to a row that does not exist.
-    #[error("{0}")]
-    Claim(UnknownRow),
-    /// There is no such row.
-    #[error("{0}")]
-    Row(UnknownRow),
-    /// The user stopped it.
-    #[error("interrupted")]
-    Interrupted {
-        /// Runs that are kept.
-        finished: usize,
-        /// Runs that were asked for.
-        total: usize,
-        /// The run folder.
-        folder: PathBuf,
-    },
-}
-
-/// A row that does not exist.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UnknownRow {
-    /// The claim that is about it; empty if it was asked for.
-    pub claim: String,
-    /// The row.
-    pub row: String,
-    /// Rows that exist.
-    pub known: Vec<String>,
-}
-
-impl std::fmt::Display for UnknownRow {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let error = SessionError::Row(self.clone());
-        let error = if self.claim.is_empty() { error } else { SessionError::Claim(self.clone()) };
-        write!(f, "{}", error.explain(Lang::En))
-    }
-}
-
-impl Explain for SessionError {
-    fn explain(&self, lang: Lang) -> Explanation {
-        match self {
-            SessionError::Experiment(e) => e.explain(lang),
-            SessionError::Data(e) => e.explain(lang),
-            SessionError::Store(e) => e.explain(lang),
-            SessionError::Claim(UnknownRow { claim, row, known }) => {
-                let known = known.join(", ");
-                Explanation::new(say!(
-                    lang,
-                    "the claim `{claim}` is about a row `{row}` that does not exist",
-                    "主張 `{claim}` の行 `{row}` はありません"
-                ))
-                .fact(say!(lang, "rows: {known}", "ある行: {known}"))
-            }
-            SessionError::Row(UnknownRow { row, known, .. }) => {
-                let list = known.join(", ");
-                let e = Explanation::new(say!(lang, "there is no row `{row}`", "行 `{row}` はありません"))
-                    .fact(say!(lang, "rows: {list}", "ある行: {list}"));
-                match kobai_engine::text::nearest(row, known.iter().map(String::as_str)) {
-                    Some(near) => e.hint(say!(lang, "did you mean `{near}`?", "`{near}` のことですか？")),
-                    None => e,
-                }
-            }
-            SessionError::Interrupted { finished, total, folder } => {
-                let folder = folder.display();
-                Explanation::new(say!(
-                    lang,
-                    "interrupted: {finished} of {total} runs are kept in {folder}",
-                    "中断しました。{total} 回中 {finished} 回の実行が {folder} に残っています"
-                ))
-                .hint(say!(
-                    lang,
-                    "the same command continues where it stopped",
-                    "同じコマンドで続きから再開します"
-                ))
-            }
-        }
-    }
 }
 
 /// The data that an experiment learns from, made from the whole set.
@@ -316,29 +162,6 @@ impl Session {
     #[must_use]
     pub fn threads(&self) -> usize {
         self.threads
-    }
-
-    /// One line about the data.
-    #[must_use]
-    pub fn data_line(&self) -> Text {
-        let Some(split) = &self.split else {
-            return Text {
-                en: "no data set: functions of two params".into(),
-                ja: "データは使わない（2 変数の関数）".into(),
-            };
-        };
-        let (train, test) = (split.train.len(), split.test.len());
-        let (name, shape) = (split.train.name(), split.train.shape());
-        let source = registry::set(&self.data).ok().map(|set| set.attribution);
-        let line = |lang: Lang| {
-            let source = source.as_ref().map_or(String::new(), |s| format!("; {s}"));
-            say!(
-                lang,
-                "{name}: {train} training and {test} test examples of {shape}{source}",
-                "{name}: 学習 {train} 例、テスト {test} 例、形 {shape}{source}"
-            )
-        };
-        Text { en: line(Lang::En), ja: line(Lang::Ja) }
     }
 
     fn folder(&self) -> PathBuf {
@@ -495,62 +318,6 @@ impl Session {
         all
     }
 
-    fn results(&self, runs: &[(usize, Run)]) -> Results {
-        let experiment = &self.experiment;
-        let published = experiment.published_on.as_deref() == Some(self.data.as_str())
-            || experiment.published_on.is_some()
-                && self.split.as_ref().is_some_and(|s| s.train.name() == "mnist");
-        let rows = runner::rows(experiment, runs, &self.seeds, published);
-        let surfaces = experiment.surfaces.as_ref().map(|s| surfaces::run(s, &self.seeds, self.request.isa));
-        let training = experiment.rows.first().map(|row| &row.training);
-        let evidence = Evidence { rows: &rows, surfaces: surfaces.as_ref() };
-        let claims = experiment.claims.iter().map(|c| c.decide(evidence)).collect();
-        Results {
-            id: experiment.id.clone(),
-            section: experiment.section.clone(),
-            title: experiment.title.clone(),
-            summary: experiment.summary.clone(),
-            notes: experiment.notes.clone(),
-            command: self.command(),
-            data: self.data.clone(),
-            data_line: self.data_line(),
-            steps: training.map_or(surfaces.as_ref().map_or(0, |s| s.steps as u64), |t| t.steps),
-            batch: training.map_or(0, |t| t.batch),
-            seeds: self.seeds.clone(),
-            isa: self.request.isa.name().into(),
-            version: env!("CARGO_PKG_VERSION").into(),
-            claims,
-            rows,
-            surfaces,
-        }
-    }
-
-    /// The command that repeats this.
-    fn command(&self) -> String {
-        let r = &self.request;
-        let mut command = format!("kobai lab run {}", r.experiment);
-        if self.split.is_some() {
-            let _ = write!(command, " --data {}", self.data);
-        }
-        let _ = write!(command, " --seeds {}", self.seeds.len());
-        if r.first_seed != 0 {
-            let _ = write!(command, " --seed {}", r.first_seed);
-        }
-        if let Some(steps) = r.steps {
-            let _ = write!(command, " --steps {steps}");
-        }
-        if r.as_published {
-            command.push_str(" --as-published");
-        }
-        if !r.rows.is_empty() {
-            let _ = write!(command, " --rows {}", r.rows.join(","));
-        }
-        for (key, value) in &r.set {
-            let _ = write!(command, " --set {key}={value}");
-        }
-        command
-    }
-
     /// What the doctor knows of each row before its first step.
     fn doctor(&self, cap: f64, folder: &Folder) -> Result<Doctor, StoreError> {
         let rows = self.experiment.rows.iter().zip(&self.plans);
@@ -558,52 +325,6 @@ impl Session {
             Some(doctor::unwatched(row, &Arc::new(plan.clone()), self.split.as_ref()?))
         };
         Ok(Doctor { records: rows.filter_map(seen).collect(), cap, logs: Some(folder.logs()?) })
-    }
-
-    /// Writes what is known before the first step.
-    fn describe(&self, folder: &Folder) -> Result<(), StoreError> {
-        folder.write("experiment.toml", self.experiment.resolved().as_bytes())?;
-        folder.write("environment.json", &documents::pretty(&self.environment()))?;
-        let mut plans = String::new();
-        for (row, plan) in self.experiment.rows.iter().zip(&self.plans) {
-            let _ = writeln!(plans, "[{}]\n{}", row.id, plan.table(Lang::En));
-        }
-        folder.write("plan.txt", plans.as_bytes())
-    }
-
-    fn write(
-        &self,
-        folder: &Folder,
-        results: &Results,
-        watched: &[(String, u64, Box<Watched>)],
-    ) -> Result<(), StoreError> {
-        if !watched.is_empty() {
-            let document = doctor::diagnoses(&results.id, watched);
-            folder.write("diagnosis.json", &documents::pretty(&document))?;
-        }
-        folder.write("metrics.csv", documents::metrics(&results.rows).as_bytes())?;
-        folder.write("events.jsonl", documents::events(&results.rows).as_bytes())?;
-        folder.write("results.json", &documents::pretty(&documents::results(results)))?;
-        let looks = match &self.split {
-            Some(split) => look::of_rows(&self.experiment, split, &results.rows, folder, self.request.lang),
-            None => Vec::new(),
-        };
-        folder.write("report.html", crate::report::html_with(results, &looks, self.request.lang).as_bytes())
-    }
-
-    fn environment(&self) -> Value {
-        json!({
-            "schema": "kobai.environment/1",
-            "version": env!("CARGO_PKG_VERSION"),
-            "numerics": store::NUMERICS,
-            "isa": self.request.isa.name(),
-            "os": std::env::consts::OS,
-            "arch": std::env::consts::ARCH,
-            "data": self.data,
-            "data_sha256": self.data_checksum,
-            "seeds": self.seeds,
-            "command": self.command(),
-        })
     }
 }
 
@@ -615,35 +336,4 @@ fn seeds(request: &Request, experiment: &Experiment) -> Vec<u64> {
 fn threads(request: &Request) -> usize {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     request.threads.unwrap_or(cores).max(1)
-}
-
-/// Leaves the rows that were asked for, and the claims about them alone.
-fn pick_rows(experiment: &mut Experiment, wanted: &[String]) -> Result<(), SessionError> {
-    let known: Vec<String> = experiment.rows.iter().map(|r| r.id.clone()).collect();
-    if let Some(row) = wanted.iter().find(|w| !known.contains(w)) {
-        return Err(SessionError::Row(UnknownRow { claim: String::new(), row: row.clone(), known }));
-    }
-    if !wanted.is_empty() {
-        experiment.rows.retain(|row| wanted.contains(&row.id));
-        experiment.claims.retain(|claim| claim.unknown_rows(wanted).is_empty());
-    }
-    Ok(())
-}
-
-/// Every row and measure that claims are about exists.
-fn check_claims(experiment: &Experiment) -> Result<(), SessionError> {
-    let rows = experiment.operands();
-    for claim in &experiment.claims {
-        if let Some(row) = claim.unknown_rows(&rows).into_iter().next() {
-            return Err(SessionError::Claim(UnknownRow { claim: claim.id.clone(), row, known: rows }));
-        }
-        if let Some(row) = claim.unknown_surfaces(experiment.surfaces.as_ref()).into_iter().next() {
-            let known = experiment.surfaces.as_ref().map(surfaces::SurfaceSpec::measures).unwrap_or_default();
-            // All of them would fill a screen: those of the same rule and surface, or the nearest.
-            let nearest = kobai_engine::text::nearest(&row, known.iter().map(String::as_str));
-            let known = nearest.map(|n| vec![n.to_string()]).unwrap_or(known);
-            return Err(SessionError::Claim(UnknownRow { claim: claim.id.clone(), row, known }));
-        }
-    }
-    Ok(())
 }

@@ -1,280 +1,42 @@
-//! Runs of an experiment: independent, side by side, bit-identical to running
-//! them one by one.
+//! One run: a network from its initial values to its measures.
 
-use crate::doctor::{Live, Watched};
-use crate::experiment::{EvaluateWhen, Experiment, RowSpec, TrainAccuracy};
-use crate::inputs::{self, Inputs};
+use super::batch::{Batch, evaluate};
+use super::both::Both;
+use super::{Finished, Job, Progress, RunOptions};
+use crate::doctor::Live;
+use crate::experiment::{EvaluateWhen, RowSpec, TrainAccuracy};
+use crate::inputs::Inputs;
 use crate::measures::{self, Ended};
-use crate::results::{CurvePoint, Outcome, Row, Run};
+use crate::results::{CurvePoint, Outcome, Run};
 use crate::subnets;
 use crate::watch::Recorder;
-use kobai_data::dataset::{Dataset, Split, Targets as DataTargets, TargetsMut};
+use kobai_data::dataset::Dataset;
 use kobai_data::sampler::Sampler;
+use kobai_doctor::Finding;
 use kobai_doctor::record::Point;
-use kobai_doctor::{Finding, Record};
 use kobai_engine::optim::{ParamRule, Updater};
-use kobai_engine::{Event, Executor, Observer, Plan, Score, Targets, Unobserved, Wants};
+use kobai_engine::{Executor, Observer, Plan, Unobserved};
 use kobai_kernels::Pool;
 use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-/// Most test examples that are evaluated at once.
-pub const EVAL_BATCH: usize = 500;
-/// The same for colour pictures: what a layer makes of 500 would leave the cache.
-pub const EVAL_BATCH_PICTURES: usize = 100;
-
-/// What all runs of an experiment share.
-#[derive(Clone, Debug)]
-pub struct RunOptions {
-    /// Seeds.
-    pub seeds: Vec<u64>,
-    /// Threads.
-    pub threads: usize,
-    /// Whether observers record gradients and activations.
-    pub observe: bool,
-    /// What the doctor knows of each row before its first step, if it watches.
-    pub doctor: Option<Doctor>,
-}
-
-/// A doctor who watches runs.
-#[derive(Clone, Debug)]
-pub struct Doctor {
-    /// What is known of each row before its first step.
-    pub records: Vec<Record>,
-    /// Share of a run's time that watching may take.
-    pub cap: f64,
-    /// Folder for what the runs show, a file each.
-    pub logs: Option<PathBuf>,
-}
-
-/// A finished run with its params.
-#[derive(Clone, Debug)]
-pub struct Finished {
-    /// Its row.
-    pub row: usize,
-    /// Its record.
-    pub run: Run,
-    /// The final params, in the order of the plan.
-    pub params: Vec<f32>,
-    /// The final state, in the order of the plan.
-    pub state: Vec<f32>,
-    /// What the doctor saw.
-    pub watched: Option<Box<Watched>>,
-}
-
-/// Told about progress, from any thread.
-pub trait Progress: Sync {
-    /// `steps` training steps of all `total` are done, in `runs` finished runs.
-    fn advanced(&self, steps: u64, total: u64, runs: usize);
-
-    /// The doctor has become sure of a finding at a step of a run.
-    fn found(&self, _row: &RowSpec, _seed: u64, _step: u64, _finding: &Finding) {}
-}
-
-/// Two observers of one run; each hears only of the steps that it wants.
-struct Both<'a> {
-    recorder: Option<&'a mut Recorder>,
-    live: Option<&'a mut Live>,
-}
-
-impl Observer<f32> for Both<'_> {
-    fn wants(&self, step: u64) -> Wants {
-        let (a, b) =
-            (self.recorder.as_ref().map(|r| r.wants(step)), self.live.as_ref().map(|l| l.wants(step)));
-        let (a, b) = (a.unwrap_or(Wants::NOTHING), b.unwrap_or(Wants::NOTHING));
-        Wants {
-            forward: a.forward || b.forward,
-            backward: a.backward || b.backward,
-            updated: a.updated || b.updated,
-        }
-    }
-
-    fn event(&mut self, event: &Event<'_, f32>) {
-        let step = match event {
-            Event::Forward { step, .. } | Event::Backward { step, .. } | Event::Updated { step, .. } => {
-                Some(*step)
-            }
-            _ => None,
-        };
-        let wanted = |wants: &dyn Fn(u64) -> Wants| step.is_none_or(|s| wants(s) != Wants::NOTHING);
-        if let Some(recorder) = &mut self.recorder
-            && wanted(&|s| recorder.wants(s))
-        {
-            recorder.event(event);
-        }
-        if let Some(live) = &mut self.live
-            && wanted(&|s| live.wants(s))
-        {
-            live.event(event);
-        }
-    }
-}
-
-/// Nobody is told.
-#[derive(Clone, Copy, Debug)]
-pub struct Silent;
-
-impl Progress for Silent {
-    fn advanced(&self, _: u64, _: u64, _: usize) {}
-}
-
 /// Everything that a run needs, and the counters of its experiment.
-struct Work<'a> {
-    options: &'a RunOptions,
-    progress: &'a dyn Progress,
-    stop: &'a AtomicBool,
-    done: AtomicU64,
-    total: u64,
-    finished: AtomicUsize,
-}
-
-/// A run that is to be done: row and seed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Job {
-    /// Index of the row.
-    pub row: usize,
-    /// The seed.
-    pub seed: u64,
-}
-
-/// Runs jobs on all threads and hands each finished run to `keep`, in the order
-/// in which they finish. Returns false if `stop` was set before all were done.
-///
-/// # Errors
-/// The first error of `keep`; no further run begins after it.
-pub fn run_all<E: Send>(
-    experiment: &Experiment,
-    plans: &[Plan],
-    split: &Split,
-    jobs: &[Job],
-    options: &RunOptions,
-    (progress, stop): (&dyn Progress, &AtomicBool),
-    keep: impl FnMut(Finished) -> Result<(), E> + Send,
-) -> Result<bool, E> {
-    let plans: Vec<Arc<Plan>> = plans.iter().map(|p| Arc::new(p.clone())).collect();
-    let total = jobs.iter().map(|j| experiment.rows[j.row].training.steps).sum();
-    let shuffled = inputs::shuffled(&experiment.rows, split);
-    let inputs: Vec<Inputs<'_>> =
-        experiment.rows.iter().map(|row| Inputs::new(&row.feed, split, shuffled.as_ref())).collect();
-    let work =
-        Work { options, progress, stop, done: AtomicU64::new(0), total, finished: AtomicUsize::new(0) };
-    let next = AtomicUsize::new(0);
-    let keep = Mutex::new((keep, None));
-    // Runs side by side while there are enough of them; threads inside a run otherwise.
-    let outer = options.threads.min(jobs.len()).max(1);
-    let inner = (options.threads / outer).max(1);
-    std::thread::scope(|scope| {
-        for _ in 0..outer {
-            scope.spawn(|| {
-                let pool = Arc::new(Pool::new(inner));
-                loop {
-                    let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) else { return };
-                    let row = &experiment.rows[job.row];
-                    let Some(finished) = work.run(*job, (row, &inputs[job.row]), &plans[job.row], &pool)
-                    else {
-                        return;
-                    };
-                    let mut guard = keep.lock().unwrap_or_else(PoisonError::into_inner);
-                    let (keep, error) = &mut *guard;
-                    if error.is_some() {
-                        return;
-                    }
-                    if let Err(e) = keep(finished) {
-                        *error = Some(e);
-                        work.stop.store(true, Ordering::Relaxed);
-                    }
-                }
-            });
-        }
-    });
-    let (_, error) = keep.into_inner().unwrap_or_else(PoisonError::into_inner);
-    match error {
-        Some(error) => Err(error),
-        None => Ok(work.finished.load(Ordering::Relaxed) == jobs.len()),
-    }
-}
-
-/// Puts finished runs into rows, in the order of the seeds.
-#[must_use]
-pub fn rows(experiment: &Experiment, runs: &[(usize, Run)], seeds: &[u64], published: bool) -> Vec<Row> {
-    let of_row = |index: usize| {
-        seeds
-            .iter()
-            .filter_map(|seed| runs.iter().find(|(row, run)| *row == index && run.seed == *seed))
-            .map(|(_, run)| run.clone())
-            .collect()
-    };
-    let rows = experiment.rows.iter().enumerate().map(|(i, row)| Row {
-        id: row.id.clone(),
-        label: row.label.clone(),
-        reference: row.reference.clone(),
-        published: row.reference.as_deref().filter(|_| published).and_then(crate::experiment::published),
-        place: row.place.clone(),
-        runs: of_row(i),
-    });
-    rows.collect()
-}
-
-/// Labels or values of a batch, allocated once.
-pub(crate) enum Batch {
-    Classes(Vec<u32>),
-    Values(Vec<f32>),
-}
-
-impl Batch {
-    pub(crate) fn new(data: &Dataset, n: usize) -> Batch {
-        match data.targets() {
-            DataTargets::Classes(_) => Batch::Classes(vec![0; n]),
-            DataTargets::Values { width, .. } => Batch::Values(vec![0.0; n * width]),
-        }
-    }
-
-    pub(crate) fn gather(&mut self, data: &Dataset, indices: &[u32]) {
-        match self {
-            Batch::Classes(labels) => {
-                data.gather_targets(indices, TargetsMut::Classes(&mut labels[..indices.len()]))
-            }
-            Batch::Values(values) => {
-                let width = data.target_width().unwrap_or(1);
-                data.gather_targets(indices, TargetsMut::Values(&mut values[..indices.len() * width]));
-            }
-        }
-    }
-
-    pub(crate) fn targets(&self, n: usize, width: usize) -> Targets<'_, f32> {
-        match self {
-            Batch::Classes(labels) => Targets::Classes(&labels[..n]),
-            Batch::Values(values) => Targets::Values(&values[..n * width]),
-        }
-    }
-}
-
-/// The score of all examples of a data set, which `fill` writes: number of the
-/// batch, examples, where to.
-pub(crate) fn evaluate(
-    exec: &mut Executor,
-    data: &Dataset,
-    batch: &mut Batch,
-    order: &[u32],
-    fill: impl Fn(u64, &[u32], &mut [f32]),
-) -> Score {
-    let (width, most) = (exec.plan().output_shape().len(), exec.plan().options.eval_batch);
-    let mut score = Score::default();
-    for (chunk, indices) in (0..).zip(order.chunks(most)) {
-        fill(chunk, indices, exec.eval_input(indices.len()));
-        batch.gather(data, indices);
-        score = score.and(exec.evaluate(indices.len(), batch.targets(indices.len(), width)));
-    }
-    score
+pub(super) struct Work<'a> {
+    pub(super) options: &'a RunOptions,
+    pub(super) progress: &'a dyn Progress,
+    pub(super) stop: &'a AtomicBool,
+    pub(super) done: AtomicU64,
+    pub(super) total: u64,
+    pub(super) finished: AtomicUsize,
 }
 
 impl Work<'_> {
     /// Trains one network. None if the experiment was stopped.
-    fn run(
+    pub(super) fn run(
         &self,
         job: Job,
         (row, inputs): (&RowSpec, &Inputs<'_>),
