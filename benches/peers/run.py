@@ -70,7 +70,7 @@ def measure(args, workload):
     tail = f" --workload {workload} --threads {args.threads} --seconds {args.seconds}"
     commands = {"kobai": args.ours.format(workload=workload, threads=args.threads, steps=steps)}
     for peer in args.peers:
-        commands[peer] = PEERS[peer].format(python=python, here=here) + tail
+        commands[peer] = PEERS[peer].format(python=python, here=here, rust=shlex.quote(args.rust)) + tail
     names = list(commands)
     results = {name: [] for name in names}
     for r in range(args.rounds):
@@ -152,6 +152,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=2.0, help="per peer and round")
     parser.add_argument("--peers", nargs="*", choices=PEERS, default=DEFAULT_PEERS)
     parser.add_argument("--ours", default=OURS, help=f"command template; default: {OURS}")
+    parser.add_argument("--rust", default="target/peers/release", help="folder of the Rust peers' binaries")
     parser.add_argument("--skip-loss-check", action="store_true")
     parser.add_argument("--write", nargs="?", type=pathlib.Path, const=BENCHMARKS, metavar="FILE",
                         help="write the tables between their markers, into BENCHMARKS.md by default")

@@ -27,7 +27,7 @@ WORKLOADS = {
 }
 
 # Name -> command. `{python}` is the interpreter that runs run.py, `{here}` this
-# folder. Any program serves that takes --workload --threads --seconds and
+# folder, `{rust}` that of the Rust peers' binaries. Any program serves that takes --workload --threads --seconds and
 # prints the JSON line described in README.md.
 PEERS = {
     "numpy": "{python} {here}/numpy_mlp.py",
@@ -37,5 +37,7 @@ PEERS = {
     "jax": "{python} {here}/jax_mlp.py",
     "tensorflow": "{python} {here}/tensorflow_mlp.py",
     "tensorflow-xla": "{python} {here}/tensorflow_mlp.py --xla",
+    "burn": "{rust}/burn-peer",  # W1 and W2
+    "candle": "{rust}/candle-peer",
 }
 DEFAULT_PEERS = ["numpy", "torch", "torch-fused", "jax"]

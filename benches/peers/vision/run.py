@@ -85,7 +85,7 @@ def main():
     parser.add_argument("--steps", type=int, help="per block; about one or two seconds by default")
     parser.add_argument("--peers", nargs="*", choices=PEERS, default=DEFAULT)
     parser.add_argument("--kobai", default=OURS)
-    parser.add_argument("--rust", default="target/peers", help="folder of the Rust peers' binaries")
+    parser.add_argument("--rust", default="target/peers/release", help="folder of the Rust peers' binaries")
     parser.add_argument("--write", nargs="?", type=pathlib.Path, const=BENCHMARKS, metavar="FILE")
     args = parser.parse_args()
     work = WORKS[args.workload]
