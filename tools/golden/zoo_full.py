@@ -7,7 +7,7 @@ import torch
 import zoo_models
 from zoo import fill, scatter
 
-# Families by a member that runs in seconds. Any other name of the zoo may be added.
+# Every family, the quick members first. Any other name of the zoo may be added.
 NAMES = [
     "squeezenet1_1",
     "mobilenet_v1",
@@ -15,6 +15,10 @@ NAMES = [
     "resnet18",
     "googlenet",
     "alexnet",
+    "alexnet_original",
+    "vgg11_bn",
+    "vgg16",
+    "resnet50",
 ]
 EVERY = 37
 

@@ -95,6 +95,6 @@ fn the_quickest_of_each_family() {
 fn all_networks() {
     let golden = Golden::open("zoo_full");
     let names: Vec<&str> = golden.names().filter_map(|n| n.strip_suffix(".largest")).collect();
-    assert_eq!(names.len(), 6);
+    assert_eq!(names.len(), 10);
     names.into_iter().for_each(check);
 }
