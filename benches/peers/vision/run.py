@@ -2,6 +2,7 @@
 
     python benches/peers/vision/run.py --workload W5 --threads 2 --write
     python benches/peers/vision/run.py --workload W10 --mode infer --batch 1 --threads 2
+    python benches/peers/vision/run.py --workload W7 --peers torch-channels-last torch-compile --hold
 
 Peers are prepared one after the other and then stay; a round runs a block of steps in
 each, in an order that rotates. Ours runs `kobai bench` with as many steps, warm-up
@@ -86,6 +87,10 @@ def main():
     parser.add_argument("--peers", nargs="*", choices=PEERS, default=DEFAULT)
     parser.add_argument("--kobai", default=OURS)
     parser.add_argument("--rust", default="target/peers/release", help="folder of the Rust peers' binaries")
+    parser.add_argument("--hold", action="store_true",
+                        help="once the peers are prepared, say so and wait for a line of stdin: whatever else the "
+                             "machine does has to stop for the rounds alone")
+    parser.add_argument("--raw", type=pathlib.Path, metavar="FILE", help="append every round's rates, one JSON line")
     parser.add_argument("--write", nargs="?", type=pathlib.Path, const=BENCHMARKS, metavar="FILE")
     args = parser.parse_args()
     work = WORKS[args.workload]
@@ -99,6 +104,9 @@ def main():
         if args.mode in modes and args.workload in works:
             command = template.format(python=sys.executable, here=HERE, rust=args.rust).split()
             peers.append(Peer(name, command + options))
+    if args.hold:
+        print("prepared", flush=True)
+        sys.stdin.readline()
     mine = []
     for r in range(args.rounds):
         for k in range(len(peers) + 1):
@@ -109,8 +117,15 @@ def main():
                 peers[i - 1].block(steps)
         line = ", ".join([f"kobai {mine[-1]['steps_per_s']:.2f}"] + [f"{p.name} {p.rates[-1]:.2f}" for p in peers])
         print(f"{args.workload} round {r + 1}/{args.rounds}, steps/s: {line}", file=sys.stderr)
-    text = table(args, work, mine, peers, steps)
+    lasts = [p.end() for p in peers]
+    text = table(args, work, mine, list(zip(peers, lasts)), steps)
     print(text)
+    if args.raw:
+        record = {"workload": args.workload, "mode": args.mode, "batch": args.batch, "threads": args.threads,
+                  "steps": steps, "date": datetime.date.today().isoformat(), "machine": cpu_model(),
+                  "kobai": mine, "peers": {p.name: {"steps_per_s": p.rates, **last} for p, last in zip(peers, lasts)}}
+        with args.raw.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(record) + "\n")
     if args.write:
         key = f"{args.workload}-{args.mode}-{args.batch}"
         title = f"{args.workload}, {'training' if args.mode == 'train' else 'inference'}, batch {args.batch}"
@@ -138,8 +153,7 @@ def table(args, work, mine, peers, steps):
 
     of_peak = statistics.median(m["of_peak"] for m in mine)
     row("**Kōbai**", own, "", max(m["peak_rss_mb"] for m in mine), f"{mine[0]['isa']}, {of_peak:.0%} of the multiply-add peak")
-    for peer in peers:
-        last = peer.end()
+    for peer, last in peers:
         ratios = [o / r for o, r in zip(own, peer.rates)]
         ratio = f"{statistics.median(ratios):.2f}× ({min(ratios):.2f} to {max(ratios):.2f})"
         versions = ", ".join(f"{k} {v}" for k, v in last["versions"].items())

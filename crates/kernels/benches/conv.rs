@@ -8,6 +8,7 @@
 #![allow(clippy::print_stdout, reason = "a benchmark prints")]
 
 use kobai_kernels::conv::{Conv, backward_input, backward_weight, forward};
+use kobai_kernels::then::Then;
 use kobai_kernels::{Isa, Pool, peak};
 use std::time::Instant;
 
@@ -129,7 +130,18 @@ fn measure(isa: Isa, pool: &Pool, conv: &Conv, n: usize, rounds: usize) -> [f64;
         push(0, done.into_inner() as f64, clock);
         let clock = Instant::now();
         for _ in 0..repeats {
-            forward(isa, pool, conv, n, &x, &weight, None, &mut scratch, std::hint::black_box(&mut y));
+            forward(
+                isa,
+                pool,
+                conv,
+                n,
+                &x,
+                &weight,
+                None,
+                Then::default(),
+                &mut scratch,
+                std::hint::black_box(&mut y),
+            );
         }
         push(1, flops * repeats as f64, clock);
         let clock = Instant::now();

@@ -20,6 +20,7 @@ use kobai_kernels::conv::{self, Conv};
 use kobai_kernels::gemm::{Mat, Start, gemm};
 use kobai_kernels::norm::After;
 use kobai_kernels::pool2d::{self, Axis, Pool2d};
+use kobai_kernels::then::Then;
 use kobai_kernels::{Isa, Pool, activation, norm, optim, peak, reduce, softmax};
 use std::collections::BTreeMap;
 use std::hint::black_box;
@@ -90,7 +91,9 @@ fn convolution(isa: Isa, name: &'static str, conv: Conv, pass: Pass) -> Case {
     let work = 2.0 * (conv.macs() * n as u64) as f64;
     let pool = Pool::serial();
     let run = move || match pass {
-        Pass::Forward => conv::forward(isa, &pool, &conv, n, x, w, None, scratch, black_box(&mut *y)),
+        Pass::Forward => {
+            conv::forward(isa, &pool, &conv, n, x, w, None, Then::default(), scratch, black_box(&mut *y))
+        }
         Pass::Input => {
             conv::backward_input(isa, &pool, &conv, n, y, w, scratch, black_box(&mut *x));
         }

@@ -37,6 +37,8 @@ pub(crate) trait Lanes: Copy {
     unsafe fn unless_at_most(self, y: Self, bound: Self) -> Self;
     /// 0 where y ≥ bound, self elsewhere, also where y is no number.
     unsafe fn unless_at_least(self, y: Self, bound: Self) -> Self;
+    /// The lesser of self and bound; self where it is no number.
+    unsafe fn at_most(self, bound: Self) -> Self;
     /// As many bytes, as numbers.
     unsafe fn load_bytes(from: *const u8) -> Self;
     /// Whole numbers from 0 to 255 as bytes.
@@ -132,6 +134,10 @@ impl<A: Arith> Lanes for Portable<A> {
     #[inline(always)]
     unsafe fn unless_at_least(self, y: Self, bound: Self) -> Self {
         Self::each(|i| if y.0[i] >= bound.0[i] { 0.0 } else { self.0[i] })
+    }
+    #[inline(always)]
+    unsafe fn at_most(self, bound: Self) -> Self {
+        Self::each(|i| if self.0[i] > bound.0[i] { bound.0[i] } else { self.0[i] })
     }
     #[inline(always)]
     unsafe fn load_bytes(from: *const u8) -> Self {
@@ -237,6 +243,12 @@ mod x86 {
             unsafe { _mm256_andnot_ps(_mm256_cmp_ps::<_CMP_GE_OQ>(y, bound), self) }
         }
         #[inline(always)]
+        unsafe fn at_most(self, bound: Self) -> Self {
+            // The instruction returns its second operand unless the first is less.
+            // SAFETY: the caller has AVX.
+            unsafe { _mm256_min_ps(bound, self) }
+        }
+        #[inline(always)]
         unsafe fn load_bytes(from: *const u8) -> Self {
             // SAFETY: the caller has AVX2 and 8 readable bytes.
             unsafe { _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(from.cast()))) }
@@ -325,6 +337,12 @@ mod x86 {
         unsafe fn unless_at_least(self, y: Self, bound: Self) -> Self {
             // SAFETY: the caller has AVX-512F.
             unsafe { _mm512_maskz_mov_ps(!_mm512_cmp_ps_mask::<_CMP_GE_OQ>(y, bound), self) }
+        }
+        #[inline(always)]
+        unsafe fn at_most(self, bound: Self) -> Self {
+            // The instruction returns its second operand unless the first is less.
+            // SAFETY: the caller has AVX-512F.
+            unsafe { _mm512_min_ps(bound, self) }
         }
         #[inline(always)]
         unsafe fn load_bytes(from: *const u8) -> Self {

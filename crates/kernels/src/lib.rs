@@ -13,6 +13,7 @@
 //! | [`dropout`] | masks from counters |
 //! | [`softmax`] | soft-max, cross-entropy, squared error |
 //! | [`optim`] | optimisers, penalties |
+//! | [`then`] | sums and activations in the pass that writes an output |
 //! | [`elementwise`], [`reduce`] | loops over slices; sums, statistics, histograms |
 //! | [`philox`] | counter-based random bits |
 //! | [`pool`] | threads |
@@ -46,6 +47,7 @@ pub mod real;
 pub mod reduce;
 mod simd;
 pub mod softmax;
+pub mod then;
 
 pub use isa::Isa;
 pub use pool::Pool;

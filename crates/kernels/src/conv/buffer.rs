@@ -18,6 +18,12 @@ pub(super) fn aligned(buffer: &mut [f32]) -> &mut [f32] {
     &mut buffer[skip..]
 }
 
+/// As [`aligned`], to read.
+pub(super) fn line(buffer: &[f32]) -> &[f32] {
+    let skip = buffer.as_ptr().align_offset(LINE * size_of::<f32>()).min(LINE);
+    &buffer[skip..]
+}
+
 /// An odd number of cache lines, so that neighbours fall into different cache sets.
 pub(super) const fn spaced(len: usize) -> usize {
     len.next_multiple_of(LINE) | LINE

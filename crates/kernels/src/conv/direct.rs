@@ -15,6 +15,7 @@ use crate::gemm::Mat;
 use crate::gemm::strips::{Block, Strip, product, strips, transpose};
 use crate::lanes::{Lanes, Portable};
 use crate::pool::Shares;
+use crate::then::{After, Then, activate};
 use crate::{Isa, Pool, simd};
 use std::ops::Range;
 
@@ -100,12 +101,14 @@ pub(super) fn forward(
     x: &[f32],
     weight: &[f32],
     bias: Option<&[f32]>,
+    then: Then<'_, f32>,
     scratch: &mut [f32],
     y: &mut [f32],
 ) {
     let (k, outs) = (conv.depth(), conv.out_channels);
     assert_eq!(x.len(), conv.in_len(n), "the input has another length");
     assert_eq!(y.len(), conv.out_len(n), "the output has another length");
+    then.check(y.len());
     let packed = &mut aligned(scratch)[..k * outs.next_multiple_of(LINE)];
     for strip in strips(isa, outs) {
         let (to, from) = (&mut packed[strip.col * k..][..k * strip.width], Mat::new(weight, outs, k));
@@ -135,6 +138,8 @@ pub(super) fn forward(
                         run: conv.kernel[1] * conv.in_channels,
                         b: packed[strip.col * k..].as_ptr(),
                         start: start.as_ptr(),
+                        add: then.add.map_or(std::ptr::null(), |add| add[at..].as_ptr()),
+                        after: then.after,
                         // SAFETY: the line lies in the output, and belongs to this task.
                         c: unsafe { y.0.add(at) },
                         c_row: outs,
@@ -229,6 +234,9 @@ struct Line {
     b: *const f32,
     /// What the sums begin with, whole vectors.
     start: *const f32,
+    /// What is added to each output, as far apart as they are, or null.
+    add: *const f32,
+    after: After,
     c: *mut f32,
     c_row: usize,
     cols: usize,
@@ -248,9 +256,10 @@ impl Line {
         let tile = |run: TileFn, pixel: usize| {
             let a = self.a.wrapping_add(pixel * self.a_row);
             let c = self.c.wrapping_add(pixel * self.c_row);
+            let add = if self.add.is_null() { self.add } else { self.add.wrapping_add(pixel * self.c_row) };
             // SAFETY: the table belongs to an instruction set that the processor has,
             // and the caller answers for the pixels.
-            unsafe { run(&Line { a, c, ..*self }) };
+            unsafe { run(&Line { a, c, add, ..*self }) };
         };
         if pixels < most {
             return (0..pixels).for_each(|pixel| tile(one, pixel));
@@ -297,8 +306,15 @@ unsafe fn tile<V: Lanes, const MR: usize, const NV: usize>(t: &Line) {
         let last = t.cols - (NV - 1) * V::LANES;
         for (i, sum) in sum.into_iter().enumerate() {
             for (j, s) in sum.into_iter().enumerate() {
-                let to = t.c.add(i * t.c_row + j * V::LANES);
-                if j < NV - 1 || last == V::LANES { s.store(to) } else { s.store_first(to, last) }
+                let (at, whole) = (i * t.c_row + j * V::LANES, j < NV - 1 || last == V::LANES);
+                let mut s = s;
+                if !t.add.is_null() {
+                    let from = t.add.add(at);
+                    s = s.add(if whole { V::load(from) } else { V::load_first(from, last) });
+                }
+                let s = activate(s, t.after);
+                let to = t.c.add(at);
+                if whole { s.store(to) } else { s.store_first(to, last) }
             }
         }
     }

@@ -6,6 +6,7 @@ use crate::gemm::layout::Layout;
 #[cfg(target_arch = "x86_64")]
 use crate::gemm::{Mat, Start, gathered};
 use crate::simd::dispatch;
+use crate::then::Then;
 use crate::{Isa, Pool, Real};
 
 /// Scratch elements: the weight in the order of the phases or partial sums of
@@ -30,6 +31,7 @@ struct Product<'a, T> {
     strides: [usize; 2],
     cols: usize,
     bias: Option<&'a [T]>,
+    then: Then<'a, T>,
     layout: &'a Layout,
 }
 
@@ -47,12 +49,13 @@ impl<T: Real> Product<'_, T> {
             };
             let bias = self.bias.and_then(T::as_f32);
             let start = bias.map_or(Start::Zero, Start::Bias);
+            let then = self.then.as_f32().expect("one element type");
             let c = T::as_f32_mut(c).expect("one element type");
             let fill = |rows, cols, to: &mut [f32], stride| self.gather.block(image, rows, cols, to, stride);
-            return gathered::rows(isa, pool, (self.rows, k), &fill, b, start, self.layout, c);
+            return gathered::rows(isa, pool, (self.rows, k), &fill, b, start, then, self.layout, c);
         }
         let _ = pool;
-        let Product { gather, rows, image, b, strides, cols, bias, layout } = self;
+        let Product { gather, rows, image, b, strides, cols, bias, layout, .. } = self;
         dispatch(isa, portable::Rows { gather, rows, image, b, strides, cols, bias, layout, scratch, c });
     }
 }
@@ -66,6 +69,7 @@ pub(super) fn forward<T: Real>(
     x: &[T],
     weight: &[T],
     bias: Option<&[T]>,
+    then: Then<'_, T>,
     scratch: &mut [T],
     y: &mut [T],
 ) {
@@ -80,10 +84,16 @@ pub(super) fn forward<T: Real>(
             strides: [1, k],
             cols: outs,
             bias: bias.map(|bias| &bias[group * outs..][..outs]),
+            then,
             layout: &Layout::even(group * outs, conv.out_channels),
         };
         product.run(isa, pool, scratch, y);
     }
+    #[cfg(target_arch = "x86_64")]
+    if isa != Isa::SCALAR && T::as_f32(x).is_some() {
+        return;
+    }
+    then.apply(isa, pool, y);
 }
 
 /// The weight of one group in the order of a phase: [tap][out][in].
@@ -133,6 +143,7 @@ pub(super) fn backward_input<T: Real>(
                 strides: [ins, 1],
                 cols: ins,
                 bias: None,
+                then: Then::default(),
                 layout: &phase.layout,
             };
             product.run(isa, pool, scratch, grad_x);

@@ -11,6 +11,7 @@
 //! | `indirect.rs` | the three passes as gathered products (`gemm/gathered.rs`, `weight.rs`) |
 //! | `depthwise/` | one filter for each channel, over channel vectors |
 //! | `portable.rs` | the same in plain loops, for `f64` and other processors |
+//! | `prepared.rs` | params in the form in which evaluation reads them |
 //! | `buffer.rs` | a thread's memory |
 //! | `winograd/` | 3×3 and 5×5 at stride 1 with fewer products, for `f32` |
 //!
@@ -33,14 +34,19 @@ mod gather;
 mod im2col;
 mod indirect;
 mod portable;
+mod prepared;
+#[cfg(test)]
+mod prepared_tests;
 #[cfg(test)]
 mod tests;
 mod weight;
 mod winograd;
 
 pub use im2col::{col2im, im2col};
+pub use prepared::{Fold, forward_prepared, prepare};
 
-use crate::gemm::{Mat, Start, gemm};
+use crate::gemm::{Mat, Start, gemm, gemm_then};
+use crate::then::Then;
 use crate::{Isa, Pool, Real};
 
 /// One 2-d convolution for one image size. Pairs are (vertical, horizontal).
@@ -198,7 +204,7 @@ impl Conv {
     }
 }
 
-/// `y` = bias + convolution of `x` with `weight`.
+/// `y` = bias + convolution of `x` with `weight`, then what follows ([`Then`]).
 ///
 /// `x`: (n, height, width, in); `weight`: `[out][kh][kw][in/groups]`; `bias`: out;
 /// `y`: (n, out height, out width, out), overwritten; `scratch`: at least
@@ -215,9 +221,11 @@ pub fn forward<T: Real>(
     x: &[T],
     weight: &[T],
     bias: Option<&[T]>,
+    then: Then<'_, T>,
     scratch: &mut [T],
     y: &mut [T],
 ) {
+    then.check(y.len());
     conv.check_lengths(n, x.len(), weight.len(), y.len(), scratch.len());
     if let Some(bias) = bias {
         assert_eq!(bias.len(), conv.out_channels, "the bias has another length");
@@ -225,24 +233,27 @@ pub fn forward<T: Real>(
     if conv.is_plain() {
         let (m, k, outs) = (conv.pixels(n), conv.in_channels, conv.out_channels);
         let b = Mat::new(weight, outs, k).t();
-        return gemm(isa, pool, Mat::new(x, m, k), b, bias.map_or(Start::Zero, Start::Bias), y);
+        let start = bias.map_or(Start::Zero, Start::Bias);
+        return gemm_then(isa, pool, Mat::new(x, m, k), b, start, then, y);
     }
     if let Some(form) = winograd::choose(conv)
         && let (Some(x), Some(weight)) = (T::as_f32(x), T::as_f32(weight))
         && let (Some(scratch), Some(y)) = (T::as_f32_mut(scratch), T::as_f32_mut(y))
     {
-        return winograd::forward(isa, pool, conv, form, n, x, weight, bias.and_then(T::as_f32), scratch, y);
+        let (bias, then) = (bias.and_then(T::as_f32), then.as_f32().expect("one element type"));
+        return winograd::forward(isa, pool, conv, form, n, x, weight, bias, then, scratch, y);
     }
     if direct::applies(conv)
         && let (Some(x), Some(weight)) = (T::as_f32(x), T::as_f32(weight))
         && let (Some(scratch), Some(y)) = (T::as_f32_mut(scratch), T::as_f32_mut(y))
     {
-        return direct::forward(isa, pool, conv, n, x, weight, bias.and_then(T::as_f32), scratch, y);
+        let (bias, then) = (bias.and_then(T::as_f32), then.as_f32().expect("one element type"));
+        return direct::forward(isa, pool, conv, n, x, weight, bias, then, scratch, y);
     }
     if conv.is_depthwise() {
-        return depthwise::forward(isa, pool, conv, x, weight, bias, scratch, y);
+        return depthwise::forward(isa, pool, conv, x, weight, bias, then, scratch, y);
     }
-    indirect::forward(isa, pool, conv, n, x, weight, bias, scratch, y);
+    indirect::forward(isa, pool, conv, n, x, weight, bias, then, scratch, y);
 }
 
 /// `grad_x` = gradient with respect to the input, overwritten.

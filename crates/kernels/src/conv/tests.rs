@@ -5,6 +5,7 @@ use crate::checks::{bit_difference, must_fail, values, widened};
 use crate::gemm::scalar::reference;
 use crate::gemm::{Mat, Start};
 use crate::philox::philox4x32;
+use crate::then::Then;
 use crate::{Isa, Pool, Real};
 
 pub(super) fn conv(
@@ -77,7 +78,8 @@ fn direct_forward(c: &Conv) -> Forward {
     if winograd::choose(c).is_some() { indirect::forward } else { forward }
 }
 
-type Forward = fn(Isa, &Pool, &Conv, usize, &[f32], &[f32], Option<&[f32]>, &mut [f32], &mut [f32]);
+type Forward =
+    fn(Isa, &Pool, &Conv, usize, &[f32], &[f32], Option<&[f32]>, Then<'_, f32>, &mut [f32], &mut [f32]);
 
 pub(super) fn fused() -> Vec<Isa> {
     [Isa::avx2(), Isa::avx512()].into_iter().flatten().collect()
@@ -102,6 +104,7 @@ fn forward_equals_the_twin() {
                         &x,
                         &w,
                         bias,
+                        Then::default(),
                         &mut poisoned(&c, n),
                         &mut y,
                     );
@@ -176,7 +179,7 @@ pub(super) fn passes<T: Real>(
     let nan = T::from_f64(f64::NAN);
     let scratch = || vec![nan; c.scratch_len(n)];
     let [mut y, mut gx, mut gw] = [vec![nan; g.len()], vec![nan; x.len()], vec![nan; w.len()]];
-    forward(isa, pool, c, n, x, w, None, &mut scratch(), &mut y);
+    forward(isa, pool, c, n, x, w, None, Then::default(), &mut scratch(), &mut y);
     backward_input(isa, pool, c, n, g, w, &mut scratch(), &mut gx);
     backward_weight(isa, pool, c, n, x, g, &mut scratch(), &mut gw);
     [y, gx, gw]
@@ -188,7 +191,7 @@ fn direct_passes(isa: Isa, c: &Conv, n: usize, [x, w, g]: [&[f32]; 3]) -> [Vec<f
         return passes(isa, &Pool::serial(), c, n, [x, w, g]);
     }
     let [mut y, mut gx, mut gw] = [vec![f32::NAN; g.len()], vec![f32::NAN; x.len()], vec![f32::NAN; w.len()]];
-    indirect::forward(isa, &Pool::serial(), c, n, x, w, None, &mut poisoned(c, n), &mut y);
+    indirect::forward(isa, &Pool::serial(), c, n, x, w, None, Then::default(), &mut poisoned(c, n), &mut y);
     indirect::backward_input(isa, &Pool::serial(), c, n, g, w, &mut poisoned(c, n), &mut gx);
     indirect::backward_weight(isa, &Pool::serial(), c, n, x, g, &mut poisoned(c, n), &mut gw);
     [y, gx, gw]
@@ -246,7 +249,18 @@ fn random_forward_equals_the_twin() {
         let want = twin_forward(c, n, &x, &w, None);
         for isa in fused() {
             let mut y = vec![f32::NAN; c.out_len(n)];
-            direct_forward(c)(isa, &Pool::serial(), c, n, &x, &w, None, &mut poisoned(c, n), &mut y);
+            direct_forward(c)(
+                isa,
+                &Pool::serial(),
+                c,
+                n,
+                &x,
+                &w,
+                None,
+                Then::default(),
+                &mut poisoned(c, n),
+                &mut y,
+            );
             assert_eq!(bit_difference(&y, &want), None, "{c:?}, n = {n}, {isa}");
         }
     }
@@ -355,7 +369,18 @@ fn large_passes_follow_the_definition() {
     for c in large_cases() {
         let [x, w, _] = operands(&c, 3);
         let mut y = vec![f32::NAN; c.out_len(3)];
-        direct_forward(&c)(Isa::best(), &Pool::serial(), &c, 3, &x, &w, None, &mut poisoned(&c, 3), &mut y);
+        direct_forward(&c)(
+            Isa::best(),
+            &Pool::serial(),
+            &c,
+            3,
+            &x,
+            &w,
+            None,
+            Then::default(),
+            &mut poisoned(&c, 3),
+            &mut y,
+        );
         if Isa::best() != Isa::SCALAR {
             assert_eq!(bit_difference(&y, &twin_forward(&c, 3, &x, &w, None)), None, "{c:?}");
         }
@@ -398,7 +423,7 @@ fn no_output_pixels() {
 fn wrong_lengths_are_refused() {
     let c = conv([4, 4], [2, 2, 1], [3, 3], [1, 1], [1, 1], [1, 1]);
     let (x, w, mut y) = (vec![0.0f32; c.in_len(1)], vec![0.0; 5], vec![0.0; c.out_len(1)]);
-    forward(Isa::best(), &Pool::serial(), &c, 1, &x, &w, None, &mut poisoned(&c, 1), &mut y);
+    forward(Isa::best(), &Pool::serial(), &c, 1, &x, &w, None, Then::default(), &mut poisoned(&c, 1), &mut y);
 }
 
 /// The comparisons above notice a missing tap and a flipped sign.

@@ -10,6 +10,7 @@ use super::micro::{First, Tile, Tiles};
 use super::pack::{self, Block};
 use super::{Mat, Start, avx2, avx512};
 use crate::pool::Shares;
+use crate::then::Then;
 use crate::{Isa, Pool};
 use std::ops::Range;
 
@@ -49,7 +50,12 @@ enum Source {
     Direct,
     /// In the packing buffer; group g begins at `col * KC`-sized panels.
     Packed(Shares<f32>),
+    /// All of it, packed before: a group's panel begins at `col * k`.
+    Whole(*const f32),
 }
+
+// SAFETY: the panels of `Whole` are only read.
+unsafe impl Sync for Source {}
 
 /// The panel that comes next, fetched into the second-level cache a share at a time.
 struct Ahead {
@@ -73,6 +79,8 @@ struct Problem<'a> {
     a: Mat<'a, f32>,
     b: Mat<'a, f32>,
     start: Start<'a, f32>,
+    then: Then<'a, f32>,
+    isa: Isa,
     c: Shares<f32>,
     n: usize,
 }
@@ -89,13 +97,15 @@ pub(super) fn gemm(
     a: Mat<'_, f32>,
     b: Mat<'_, f32>,
     start: Start<'_, f32>,
+    then: Then<'_, f32>,
     c: &mut [f32],
 ) {
     let tiles = tiles(isa);
     let (m, n, k) = (a.rows, b.cols, a.cols);
-    let p = Problem { tiles, a, b, start, c: Shares(c.as_mut_ptr()), n };
+    let p = Problem { tiles, a, b, start, then, isa, c: Shares(c.as_mut_ptr()), n };
     if k == 0 {
-        return p.only_start(c);
+        p.only_start(c);
+        return then.apply(isa, pool, c);
     }
     let in_place = b.col_stride == 1
         && (m <= 2 * tiles.max_rows[tiles.wide - 1]
@@ -112,7 +122,7 @@ pub(super) fn gemm(
     }
     let mut groups = [Group::default(); MAX_GROUPS];
     // Equal blocks, of whole groups: A is read once for each.
-    let most = even_parts(n, NC).next_multiple_of(tiles.wide * tiles.lanes);
+    let most = block_of(tiles, n);
     for jc in (0..n).step_by(most) {
         let nc = most.min(n - jc);
         let count = split(tiles, jc, nc, &mut groups);
@@ -151,6 +161,66 @@ pub(super) fn gemm(
             });
         }
     }
+}
+
+/// The first cache line of a packed operand.
+fn whole(packed: &[f32]) -> usize {
+    packed.as_ptr().align_offset(64).min(16)
+}
+
+/// Copies all of B into panels, one for each group of columns: [group][k][width].
+pub(super) fn pack(isa: Isa, pool: &Pool, b: Mat<'_, f32>, to: &mut [f32]) {
+    let (tiles, k, skip) = (tiles(isa), b.rows, whole(to));
+    let most = block_of(tiles, b.cols);
+    let to = Shares(to[skip..][..k * b.cols.next_multiple_of(tiles.lanes)].as_mut_ptr());
+    let mut groups = [Group::default(); MAX_GROUPS];
+    for jc in (0..b.cols).step_by(most) {
+        let count = split(tiles, jc, most.min(b.cols - jc), &mut groups);
+        let strips = k.div_ceil(KC);
+        pool.run(count * strips, &|task| {
+            let (Group { col, cols, vectors }, p) = (groups[task / strips], task % strips * KC);
+            let (stride, kc, to) = (vectors * tiles.lanes, KC.min(k - p), &to);
+            // SAFETY: a group owns the `k * stride` elements from `col * k` on, and a
+            // task the rows p..p+kc of them; all lie inside `to`.
+            let panel =
+                unsafe { std::slice::from_raw_parts_mut(to.0.add(col * k + p * stride), kc * stride) };
+            pack::columns(tiles, b.t(), Block { row: col, col: p, rows: cols, cols: kc }, panel, stride);
+        });
+    }
+}
+
+/// The product with a B that [`pack`] has copied.
+#[allow(clippy::too_many_arguments, reason = "the operands of one product")]
+pub(super) fn packed(
+    isa: Isa,
+    pool: &Pool,
+    a: Mat<'_, f32>,
+    packed: &[f32],
+    n: usize,
+    start: Start<'_, f32>,
+    then: Then<'_, f32>,
+    c: &mut [f32],
+) {
+    let (tiles, k) = (tiles(isa), a.cols);
+    // Nobody reads B but through the panels.
+    let b = Mat { data: &[][..], rows: k, cols: n, row_stride: 1, col_stride: 1 };
+    let p = Problem { tiles, a, b, start, then, isa, c: Shares(c.as_mut_ptr()), n };
+    if k == 0 {
+        p.only_start(c);
+        return then.apply(isa, pool, c);
+    }
+    let panels = packed[whole(packed)..][..k * n.next_multiple_of(tiles.lanes)].as_ptr();
+    let most = block_of(tiles, n);
+    for jc in (0..n).step_by(most) {
+        for pc in (0..k).step_by(KC) {
+            p.block(pool, Source::Whole(panels), jc, most.min(n - jc), pc, KC.min(k - pc));
+        }
+    }
+}
+
+/// Columns of a block of B: equal blocks, of whole groups.
+fn block_of(tiles: &Tiles, n: usize) -> usize {
+    even_parts(n, NC).next_multiple_of(tiles.wide * tiles.lanes)
 }
 
 /// The length of the equal parts, of at most `most`, into which an extent is cut.
@@ -249,7 +319,7 @@ impl Problem<'_> {
             for ic in (r..r + rows).step_by(MC) {
                 let end = (ic + MC).min(r + rows);
                 for (g, group) in groups.iter().enumerate() {
-                    let mut ahead = self.ahead(source, groups.get(g + 1), jc, kc, end - ic);
+                    let mut ahead = self.ahead(source, groups.get(g + 1), jc, (pc, kc), end - ic);
                     let step = self.tiles.max_rows[group.vectors - 1];
                     for i in (ic..end).step_by(step) {
                         let at = i * self.a.row_stride + pc * self.a.col_stride;
@@ -271,12 +341,23 @@ impl Problem<'_> {
     }
 
     /// The next group's panel, to be fetched while `rows` rows of this one are computed.
-    fn ahead(&self, source: Source, next: Option<&Group>, jc: usize, kc: usize, rows: usize) -> Ahead {
-        let (Source::Packed(panels), Some(next)) = (source, next) else {
-            return Ahead { at: std::ptr::null(), left: 0, step: 0 };
+    fn ahead(
+        &self,
+        source: Source,
+        next: Option<&Group>,
+        jc: usize,
+        (pc, kc): (usize, usize),
+        rows: usize,
+    ) -> Ahead {
+        let none = Ahead { at: std::ptr::null(), left: 0, step: 0 };
+        let Some(next) = next else { return none };
+        let width = next.vectors * self.tiles.lanes;
+        let at = match source {
+            Source::Direct => return none,
+            Source::Packed(panels) => panels.0.wrapping_add((next.col - jc) * KC).cast_const(),
+            Source::Whole(panels) => panels.wrapping_add(next.col * self.a.cols + pc * width),
         };
-        let at = panels.0.wrapping_add((next.col - jc) * KC).cast_const();
-        let left = kc * next.vectors * self.tiles.lanes;
+        let left = kc * width;
         let tiles = rows.div_ceil(self.tiles.max_rows[next.vectors - 1]);
         Ahead { at, left, step: left.div_ceil(tiles) }
     }
@@ -332,6 +413,11 @@ impl Problem<'_> {
                 // SAFETY: the panel of this group begins there; see the packing.
                 (unsafe { panels.0.add((col - jc) * KC) }.cast_const(), vectors * self.tiles.lanes)
             }
+            Source::Whole(panels) => {
+                let width = vectors * self.tiles.lanes;
+                // SAFETY: the panel of this group has k rows of `width` from there on.
+                (unsafe { panels.add(col * self.a.cols + pc * width) }, width)
+            }
         };
         let first = match self.start {
             _ if pc > 0 => First::Load,
@@ -348,5 +434,9 @@ impl Problem<'_> {
         // inside the matrices or the packed panels, `rows × cols` of C belongs to
         // this task alone, and `cols` fills all but possibly the last vector.
         unsafe { run(&tile) };
+        if pc + kc == self.a.cols {
+            // SAFETY: the same part of C.
+            unsafe { self.then.finish(self.isa, self.c.0, (i * self.n + col, self.n), (rows, cols)) };
+        }
     }
 }

@@ -14,6 +14,7 @@ use super::micro::{First, MAX_ROWS, MAX_VECTORS, Tile, Tiles};
 use super::pack::{self, Block};
 use super::{Mat, Start};
 use crate::pool::Shares;
+use crate::then::Then;
 use crate::{Isa, Pool};
 use std::ops::Range;
 
@@ -34,6 +35,10 @@ struct Rows<'a> {
     tiles: &'a Tiles,
     fill: Fill<'a>,
     start: Start<'a, f32>,
+    then: Then<'a, f32>,
+    isa: Isa,
+    /// The whole inner extent.
+    k: usize,
     layout: &'a Layout,
     c: Shares<f32>,
     /// Packed panels of the current block of B; one begins at `(col - jc) * kb`.
@@ -54,6 +59,7 @@ pub(crate) fn rows(
     fill: Fill<'_>,
     b: Mat<'_, f32>,
     start: Start<'_, f32>,
+    then: Then<'_, f32>,
     layout: &Layout,
     c: &mut [f32],
 ) {
@@ -94,7 +100,7 @@ pub(crate) fn rows(
                 } else {
                     (0..count).for_each(pack);
                 }
-                let p = Rows { tiles, fill, start, layout, c, b: at, jc, pb, kb };
+                let p = Rows { tiles, fill, start, then, isa, k, layout, c, b: at, jc, pb, kb };
                 p.run(pool, m, groups);
             });
         }
@@ -168,8 +174,14 @@ impl Rows<'_> {
             // `rows × kc` of A and `kc × width` of B are written, and these rows of C
             // belong to this task alone.
             unsafe { run(&tile(c_of(r), self.layout.step)) };
+            if self.pb + pc + kc == self.k {
+                let at = (self.layout.at(r) + col, self.layout.step);
+                // SAFETY: the same part of C.
+                unsafe { self.then.finish(self.isa, self.c.0, at, (rows, cols)) };
+            }
             return;
         }
+        assert!(self.then.is_nothing(), "only evenly spaced rows have something that follows");
         // Rows of two lines: they take a detour, the tile knows one stride only.
         let mut detour = [0.0; MAX_ROWS * MAX_VECTORS * 16];
         for (i, row) in detour.chunks_exact_mut(width).take(rows).enumerate() {

@@ -36,6 +36,7 @@ pub(crate) mod strips;
 #[cfg(test)]
 mod tests;
 
+use crate::then::Then;
 use crate::{Isa, Pool, Real};
 
 /// A matrix in borrowed memory: element (i, j) is `data[i * row_stride + j * col_stride]`.
@@ -101,12 +102,25 @@ pub enum Start<'a, T> {
 /// # Panics
 /// If inner extents differ, or `c` or the bias has another length.
 pub fn gemm<T: Real>(isa: Isa, pool: &Pool, a: Mat<'_, T>, b: Mat<'_, T>, start: Start<'_, T>, c: &mut [T]) {
+    gemm_then(isa, pool, a, b, start, Then::default(), c);
+}
+
+/// [`gemm`], then what follows, while C is in the cache: the bits of passes of their own.
+///
+/// # Panics
+/// As [`gemm`], and if the values to be added are not as many as C's.
+pub fn gemm_then<T: Real>(
+    isa: Isa,
+    pool: &Pool,
+    a: Mat<'_, T>,
+    b: Mat<'_, T>,
+    start: Start<'_, T>,
+    then: Then<'_, T>,
+    c: &mut [T],
+) {
     let (m, n, k) = (a.rows, b.cols, a.cols);
     assert_eq!(k, b.rows, "inner extents of {m}x{k} and {}x{n} differ", b.rows);
-    assert_eq!(c.len(), m * n, "C has {} elements, {m}x{n} needed", c.len());
-    if let Start::Bias(bias) = start {
-        assert_eq!(bias.len(), n, "bias has {} elements for {n} columns", bias.len());
-    }
+    check(m, n, &start, &then, c);
     if m == 0 || n == 0 {
         return;
     }
@@ -122,8 +136,68 @@ pub fn gemm<T: Real>(isa: Isa, pool: &Pool, a: Mat<'_, T>, b: Mat<'_, T>, start:
         let a = Mat { data: ad, rows: m, cols: k, row_stride: a.row_stride, col_stride: a.col_stride };
         let b = Mat { data: bd, rows: k, cols: n, row_stride: b.row_stride, col_stride: b.col_stride };
         let c = T::as_f32_mut(c).expect("one element type");
-        return drive::gemm(isa, pool, a, b, start, c);
+        let then = then.as_f32().expect("one element type");
+        return drive::gemm(isa, pool, a, b, start, then, c);
+    }
+    scalar::gemm(a, b, start, c);
+    then.apply(isa, pool, c);
+}
+
+fn check<T: Real>(m: usize, n: usize, start: &Start<'_, T>, then: &Then<'_, T>, c: &[T]) {
+    assert_eq!(c.len(), m * n, "C has {} elements, {m}x{n} needed", c.len());
+    if let Start::Bias(bias) = start {
+        assert_eq!(bias.len(), n, "bias has {} elements for {n} columns", bias.len());
+    }
+    then.check(c.len());
+}
+
+/// Elements of a packed k × n operand ([`pack`]) on any instruction set.
+#[must_use]
+pub fn packed_len(k: usize, n: usize) -> usize {
+    k * n.next_multiple_of(16) + 16
+}
+
+/// Copies `b` into the order in which tiles read it, once for many products.
+/// Says whether this instruction set has such an order.
+///
+/// # Panics
+/// If `to` is shorter than [`packed_len`].
+pub fn pack(isa: Isa, pool: &Pool, b: Mat<'_, f32>, to: &mut [f32]) -> bool {
+    assert!(to.len() >= packed_len(b.rows, b.cols), "the packed operand does not fit");
+    #[cfg(target_arch = "x86_64")]
+    if isa != Isa::SCALAR {
+        drive::pack(isa, pool, b, to);
+        return true;
     }
     let _ = (isa, pool);
-    scalar::gemm(a, b, start, c);
+    false
+}
+
+/// [`gemm_then`] with an operand that was packed from k × n by [`pack`] on the same
+/// instruction set: the same bits.
+///
+/// # Panics
+/// If a length differs, or this instruction set has no packed order.
+#[allow(clippy::too_many_arguments, reason = "the operands of one product")]
+pub fn gemm_packed(
+    isa: Isa,
+    pool: &Pool,
+    a: Mat<'_, f32>,
+    packed: &[f32],
+    n: usize,
+    start: Start<'_, f32>,
+    then: Then<'_, f32>,
+    c: &mut [f32],
+) {
+    let (m, k) = (a.rows, a.cols);
+    assert!(packed.len() >= packed_len(k, n), "the packed operand is too short");
+    check(m, n, &start, &then, c);
+    assert!(isa != Isa::SCALAR, "plain loops read operands where they lie");
+    if m == 0 || n == 0 {
+        return;
+    }
+    #[cfg(target_arch = "x86_64")]
+    drive::packed(isa, pool, a, packed, n, start, then, c);
+    #[cfg(not(target_arch = "x86_64"))]
+    unreachable!("no other instruction set on this processor");
 }

@@ -23,6 +23,8 @@ mod statistics;
 pub use apply::{Backward, Channels, batch_norm_backward, gradient_sums, input_gradient, normalize};
 pub use statistics::{Statistics, statistics};
 
+pub use crate::then::After;
+
 use crate::elementwise::{each, each_pair};
 use crate::{Isa, Pool, Real};
 
@@ -31,18 +33,6 @@ pub const BLOCK_ROWS: usize = 64;
 
 /// Elements of a task, about.
 const TASK: usize = 1 << 14;
-
-/// What happens to a normalised value in the same pass.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum After {
-    /// Nothing.
-    #[default]
-    Nothing,
-    /// max(x, 0).
-    Relu,
-    /// min(max(x, 0), 6).
-    Relu6,
-}
 
 /// Scratch elements of the sums over `rows` rows: two for each block and channel.
 #[must_use]

@@ -18,6 +18,7 @@ mod vectors;
 
 use super::Conv;
 use crate::simd::{dispatch, dispatch_vectors};
+use crate::then::{After, Then};
 use crate::{Isa, Pool, Real};
 use twin::Wide;
 use vectors::{VectorRows, VectorSums};
@@ -167,6 +168,8 @@ struct Rows<'a, T> {
     /// `[tap][channel]`.
     weight: &'a [T],
     bias: Option<&'a [T]>,
+    /// What happens to each value; vectors only.
+    after: After,
     to: &'a mut [T],
 }
 
@@ -189,9 +192,13 @@ fn rows<T: Real>(
     from: &[T],
     weight: &[T],
     bias: Option<&[T]>,
+    then: Then<'_, T>,
     scratch: &mut [T],
     to: &mut [T],
 ) {
+    then.check(to.len());
+    // A sum takes a pass of its own: no network has one behind these.
+    let after = if then.add.is_none() { then.after } else { After::Nothing };
     let weights = &mut scratch[..conv.weight_len()];
     by_tap(conv, weight, weights);
     let weight = &*weights;
@@ -209,10 +216,16 @@ fn rows<T: Real>(
                 (T::as_f32(from), T::as_f32(weight), T::as_f32_mut(to))
         {
             let bias = bias.and_then(T::as_f32);
-            return dispatch_vectors(isa, VectorRows(Rows { axes, channels, first, from, weight, bias, to }));
+            let rows = Rows { axes, channels, first, from, weight, bias, after, to };
+            return dispatch_vectors(isa, VectorRows(rows));
         }
-        dispatch(isa, Wide::<_, 8>(Rows { axes, channels, first, from, weight, bias, to }));
+        let rows = Rows { axes, channels, first, from, weight, bias, after, to: &mut *to };
+        dispatch(isa, Wide::<_, 8>(rows));
+        Then { add: None, after }.apply(isa, &Pool::serial(), to);
     });
+    if then.add.is_some() {
+        then.apply(isa, pool, to);
+    }
 }
 
 #[allow(clippy::too_many_arguments, reason = "the operands of one operation")]
@@ -223,10 +236,11 @@ pub(super) fn forward<T: Real>(
     x: &[T],
     weight: &[T],
     bias: Option<&[T]>,
+    then: Then<'_, T>,
     scratch: &mut [T],
     y: &mut [T],
 ) {
-    rows(isa, pool, conv, false, x, weight, bias, scratch, y);
+    rows(isa, pool, conv, false, x, weight, bias, then, scratch, y);
 }
 
 pub(super) fn backward_input<T: Real>(
@@ -238,7 +252,7 @@ pub(super) fn backward_input<T: Real>(
     scratch: &mut [T],
     grad_x: &mut [T],
 ) {
-    rows(isa, pool, conv, true, g, weight, None, scratch, grad_x);
+    rows(isa, pool, conv, true, g, weight, None, Then::default(), scratch, grad_x);
 }
 
 /// The gradient of a block of channels over some output rows.

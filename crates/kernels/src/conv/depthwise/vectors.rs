@@ -3,6 +3,7 @@
 use super::{GROUP, Rows, Sums, Taps};
 use crate::lanes::Lanes;
 use crate::simd::VectorKernel;
+use crate::then::activate;
 
 /// Rows of an image on whole vectors of channels.
 pub(super) struct VectorRows<'a>(pub(super) Rows<'a, f32>);
@@ -40,7 +41,7 @@ impl VectorRows<'_> {
         (c, n): (usize, usize),
         to: &mut [f32],
     ) {
-        let Rows { axes, channels, weight, bias, .. } = &self.0;
+        let Rows { axes, channels, weight, bias, after, .. } = &self.0;
         // SAFETY: the caller has the instruction set; slices are cut to what is read:
         // the last of the neighbours' channels, each tap's channels, and N outputs.
         unsafe {
@@ -61,7 +62,7 @@ impl VectorRows<'_> {
                 }
             }
             for (g, sum) in sums.into_iter().enumerate() {
-                store(sum, to[g * channels + c..][..n].as_mut_ptr(), n);
+                store(activate(sum, *after), to[g * channels + c..][..n].as_mut_ptr(), n);
             }
         }
     }
@@ -79,7 +80,7 @@ impl VectorRows<'_> {
         (c, n): (usize, usize),
         to: &mut [f32],
     ) {
-        let Rows { axes, channels, weight, bias, .. } = &self.0;
+        let Rows { axes, channels, weight, bias, after, .. } = &self.0;
         // SAFETY: the caller has the instruction set; slices are cut to what is read.
         unsafe {
             let mut sum = bias.map_or(V::splat(0.0), |bias| load::<V>(bias[c..c + n].as_ptr(), n));
@@ -90,7 +91,7 @@ impl VectorRows<'_> {
                     sum = load::<V>(x, n).fma(load(w, n), sum);
                 }
             }
-            store(sum, to[c..c + n].as_mut_ptr(), n);
+            store(activate(sum, *after), to[c..c + n].as_mut_ptr(), n);
         }
     }
 }

@@ -10,6 +10,7 @@ use super::loops::{Collect, Place, Spread, loops};
 use crate::conv::buffer::{spaced, with_buffer};
 use crate::gemm::strips::{Block, Strip, product, strips};
 use crate::pool::Shares;
+use crate::then::Then;
 use crate::{Isa, Pool};
 use std::ops::Range;
 
@@ -47,6 +48,7 @@ pub(super) fn run(
     source: &[f32],
     weight: Weight<'_>,
     bias: Option<&[f32]>,
+    then: Then<'_, f32>,
     scratch: &mut [f32],
     target: &mut [f32],
 ) {
@@ -76,7 +78,7 @@ pub(super) fn run(
         let strip = strips.clone().nth(task / parts).expect("a strip for each task");
         let first = task % parts * TILES;
         let tiles = first..pass.tiles.min(first + TILES);
-        strip_of_tiles(pass, isa, strip, tiles, inputs, weight, bias, &target);
+        strip_of_tiles(pass, isa, strip, tiles, inputs, weight, bias, then, &target);
     });
 }
 
@@ -89,6 +91,7 @@ fn strip_of_tiles(
     inputs: &[f32],
     weight: Weight<'_>,
     bias: Option<&[f32]>,
+    then: Then<'_, f32>,
     target: &Shares<f32>,
 ) {
     let (points, row, point) = (pass.form.points(), pass.row(), input_step(pass.k, pass.tiles));
@@ -129,6 +132,8 @@ fn strip_of_tiles(
             channel: strip.col,
             channels: strip.cols,
             bias,
+            add: then.add_ptr(),
+            after: then.after,
             image: target.0,
         };
         // SAFETY: as above; these channels of these tiles' pixels are written by this

@@ -3,10 +3,11 @@
 use super::loops::{Collect, Grid, Place, Spread, Taps, loops};
 use super::{Form, few};
 use crate::conv::Conv;
-use crate::conv::buffer::{BUFFER, LINE, aligned, spaced, with_buffer};
+use crate::conv::buffer::{BUFFER, LINE, aligned, line, spaced, with_buffer};
 use crate::gemm::Mat;
 use crate::gemm::strips::{Block, Strip, product, strips, transpose};
 use crate::pool::Shares;
+use crate::then::Then;
 use crate::{Isa, Pool};
 use std::ops::Range;
 
@@ -85,6 +86,16 @@ impl Pass {
         fit.min(TILES)
     }
 
+    /// Panics if an operand has another length than the images.
+    fn check(&self, source: &[f32], bias: Option<&[f32]>, then: Then<'_, f32>, target: &[f32]) {
+        let images = self.tiles / (self.source.tiles[0] * self.source.tiles[1]).max(1);
+        let elements = |grid: &Grid| images * grid.extent[0] * grid.extent[1] * grid.channels;
+        assert_eq!(source.len(), elements(&self.source), "the source has another length");
+        assert_eq!(target.len(), elements(&self.target), "the target has another length");
+        assert!(bias.is_none_or(|b| b.len() == self.n), "the bias has another length");
+        then.check(target.len());
+    }
+
     /// The whole pass, in whichever order of loops suits the number of tiles. Both
     /// give the same bits.
     #[allow(clippy::too_many_arguments, reason = "the operands of one operation")]
@@ -95,25 +106,23 @@ impl Pass {
         source: &[f32],
         weight: Weight<'_>,
         bias: Option<&[f32]>,
+        then: Then<'_, f32>,
         scratch: &mut [f32],
         target: &mut [f32],
     ) {
-        let images = self.tiles / (self.source.tiles[0] * self.source.tiles[1]).max(1);
-        let elements = |grid: &Grid| images * grid.extent[0] * grid.extent[1] * grid.channels;
-        assert_eq!(source.len(), elements(&self.source), "the source has another length");
-        assert_eq!(target.len(), elements(&self.target), "the target has another length");
-        assert!(bias.is_none_or(|b| b.len() == self.n), "the bias has another length");
+        self.check(source, bias, then, target);
         let scratch = aligned(scratch);
         if few::applies(self) {
-            few::run(self, isa, pool, source, weight, bias, scratch, target);
+            few::run(self, isa, pool, source, weight, bias, then, scratch, target);
         } else {
             weight.transform_all(isa, pool, scratch);
-            self.run(isa, pool, source, scratch, bias, target);
+            self.run(isa, pool, source, scratch, bias, then, target);
         }
     }
 
     /// All tiles, block by block: transforms, products, transforms back. `u` is the
     /// transformed weight.
+    #[allow(clippy::too_many_arguments, reason = "the operands of one operation")]
     fn run(
         &self,
         isa: Isa,
@@ -121,6 +130,7 @@ impl Pass {
         source: &[f32],
         u: &[f32],
         bias: Option<&[f32]>,
+        then: Then<'_, f32>,
         target: &mut [f32],
     ) {
         assert!(u.len() >= self.form.points() * self.weight_step(), "the weight is too short");
@@ -134,7 +144,7 @@ impl Pass {
             let (first, part) = (task / parts * len, task % parts);
             let count = len.min(self.tiles - first);
             let strips = strips.clone().skip(part * per_task).take(per_task);
-            self.block(isa, (first, count), strips, source, u, bias, &target);
+            self.block(isa, (first, count), strips, source, u, bias, then, &target);
         });
     }
 
@@ -147,6 +157,7 @@ impl Pass {
         source: &[f32],
         u: &[f32],
         bias: Option<&[f32]>,
+        then: Then<'_, f32>,
         target: &Shares<f32>,
     ) {
         let loops = loops(isa, self.form);
@@ -196,6 +207,8 @@ impl Pass {
                     channel: strip.col,
                     channels: strip.cols,
                     bias,
+                    add: then.add_ptr(),
+                    after: then.after,
                     image: target.0,
                 };
                 // SAFETY: as above; these channels of these tiles' pixels are written
@@ -328,13 +341,51 @@ pub(in crate::conv) fn forward(
     x: &[f32],
     weight: &[f32],
     bias: Option<&[f32]>,
+    then: Then<'_, f32>,
     scratch: &mut [f32],
     y: &mut [f32],
 ) {
     assert_eq!(weight.len(), conv.weight_len(), "the weight has another length");
     let pass = Pass::forward(conv, form, n);
     let weight = Weight { form, values: weight, k: pass.k, n: pass.n, turned: false };
-    pass.convolve(isa, pool, x, weight, bias, scratch, y);
+    pass.convolve(isa, pool, x, weight, bias, then, scratch, y);
+}
+
+/// Elements of the transformed weight, if batches of `n` images are worth keeping it.
+pub(in crate::conv) fn kept_len(conv: &Conv, form: Form, n: usize) -> usize {
+    let pass = Pass::forward(conv, form, n);
+    if few::applies(&pass) { 0 } else { form.points() * pass.weight_step() + LINE }
+}
+
+/// Transforms the weight, to be kept for [`forward_kept`].
+pub(in crate::conv) fn keep(isa: Isa, pool: &Pool, conv: &Conv, form: Form, weight: &[f32], to: &mut [f32]) {
+    assert_eq!(weight.len(), conv.weight_len(), "the weight has another length");
+    let (k, n) = (conv.in_channels, conv.out_channels);
+    Weight { form, values: weight, k, n, turned: false }.transform_all(isa, pool, aligned(to));
+}
+
+/// [`forward`] with a weight that [`keep`] has transformed where there are many
+/// tiles, and `weight` where there are few.
+#[allow(clippy::too_many_arguments, reason = "the operands of one operation")]
+pub(in crate::conv) fn forward_kept(
+    isa: Isa,
+    pool: &Pool,
+    conv: &Conv,
+    form: Form,
+    n: usize,
+    x: &[f32],
+    (weight, kept): (&[f32], &[f32]),
+    bias: Option<&[f32]>,
+    then: Then<'_, f32>,
+    scratch: &mut [f32],
+    y: &mut [f32],
+) {
+    let pass = Pass::forward(conv, form, n);
+    if kept.is_empty() || few::applies(&pass) {
+        return forward(isa, pool, conv, form, n, x, weight, bias, then, scratch, y);
+    }
+    pass.check(x, bias, then, y);
+    pass.run(isa, pool, x, line(kept), bias, then, y);
 }
 
 #[allow(clippy::too_many_arguments, reason = "the operands of one operation")]
@@ -352,5 +403,5 @@ pub(in crate::conv) fn backward_input(
     assert_eq!(weight.len(), conv.weight_len(), "the weight has another length");
     let pass = Pass::backward(conv, form, n);
     let weight = Weight { form, values: weight, k: pass.k, n: pass.n, turned: true };
-    pass.convolve(isa, pool, g, weight, None, scratch, grad_x);
+    pass.convolve(isa, pool, g, weight, None, Then::default(), scratch, grad_x);
 }

@@ -8,6 +8,7 @@ use super::points::{self, Axis};
 use crate::Isa;
 use crate::lanes::{Lanes, Portable};
 use crate::simd;
+use crate::then::{After, activate};
 use std::ops::Range;
 
 /// How the windows of tiles lie on images. Tile (a, b) of an image begins at
@@ -100,6 +101,9 @@ pub(super) struct Collect<'a> {
     pub(super) channels: usize,
     /// One value for each of these channels, or null.
     pub(super) bias: *const f32,
+    /// Where the values to be added to the image's begin, or null.
+    pub(super) add: *const f32,
+    pub(super) after: After,
     pub(super) image: *mut f32,
 }
 
@@ -240,7 +244,14 @@ unsafe fn collect<V: Lanes, F: Axis<T, M>, const M: usize, const T: usize>(a: &C
                         let to = base.wrapping_add(i * row + j * pixel);
                         // SAFETY: the pixel lies on the image and belongs to this call.
                         unsafe {
-                            let value = value.add(bias);
+                            let mut value = value.add(bias);
+                            if !a.add.is_null() {
+                                let from = a.add.wrapping_offset(to.offset_from(a.image));
+                                let more =
+                                    if left >= V::LANES { V::load(from) } else { V::load_first(from, left) };
+                                value = value.add(more);
+                            }
+                            let value = activate(value, a.after);
                             if left >= V::LANES { value.store(to) } else { value.store_first(to, left) }
                         }
                     }

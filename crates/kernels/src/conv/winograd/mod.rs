@@ -61,7 +61,7 @@ mod weight;
 use super::Conv;
 use super::buffer::LINE;
 
-pub(super) use image::{backward_input, forward};
+pub(super) use image::{backward_input, forward, forward_kept, keep, kept_len};
 pub(super) use weight::backward_weight;
 
 /// Most channels: a block of transformed tiles must fit into the thread's buffer.

@@ -8,6 +8,7 @@ use crate::conv::Conv;
 use crate::conv::tests::{conv, definition, fused, operands, poisoned};
 use crate::lanes::{Lanes, Portable};
 use crate::simd::Fused;
+use crate::then::Then;
 use crate::{Isa, Pool};
 
 type Matrix = Vec<Vec<f64>>;
@@ -155,7 +156,7 @@ fn passes(isa: Isa, pool: &Pool, c: &Conv, form: Form, n: usize, o: &[Vec<f32>; 
     let [x, w, g] = o;
     let scratch = || vec![f32::NAN; super::scratch_len(c, form)];
     let (mut y, mut gx, mut gw) = (vec![f32::NAN; g.len()], vec![f32::NAN; x.len()], vec![f32::NAN; w.len()]);
-    forward(isa, pool, c, form, n, x, w, None, &mut scratch(), &mut y);
+    forward(isa, pool, c, form, n, x, w, None, Then::default(), &mut scratch(), &mut y);
     backward_input(isa, pool, c, form, n, g, w, &mut scratch(), &mut gx);
     backward_weight(isa, pool, c, form, n, x, g, &mut scratch(), &mut gw);
     [y, gx, gw]
@@ -401,7 +402,19 @@ fn passes_equal_the_scalar_twin() {
             for isa in fused() {
                 let mut y = vec![f32::NAN; c.out_len(n)];
                 let mut scratch = vec![f32::NAN; super::scratch_len(&c, F43)];
-                forward(isa, &Pool::serial(), &c, F43, n, &x, &w, Some(&bias), &mut scratch, &mut y);
+                forward(
+                    isa,
+                    &Pool::serial(),
+                    &c,
+                    F43,
+                    n,
+                    &x,
+                    &w,
+                    Some(&bias),
+                    Then::default(),
+                    &mut scratch,
+                    &mut y,
+                );
                 assert_eq!(bit_difference(&y, &want), None, "forward, {c:?}, n = {n}, {isa}");
                 let mut gw = vec![f32::NAN; w.len()];
                 backward_weight(isa, &Pool::serial(), &c, F43, n, &x, &g, &mut scratch, &mut gw);
@@ -436,7 +449,19 @@ fn the_gradient_of_the_input_is_a_forward_pass() {
                 let mut scratch = vec![f32::NAN; super::scratch_len(&c, form)];
                 backward_input(isa, &Pool::serial(), &c, form, n, &g, &w, &mut scratch, &mut gx);
                 let mut scratch = vec![f32::NAN; super::scratch_len(&turned, form)];
-                forward(isa, &Pool::serial(), &turned, form, n, &g, &w2, None, &mut scratch, &mut y);
+                forward(
+                    isa,
+                    &Pool::serial(),
+                    &turned,
+                    form,
+                    n,
+                    &g,
+                    &w2,
+                    None,
+                    Then::default(),
+                    &mut scratch,
+                    &mut y,
+                );
                 assert_eq!(bit_difference(&gx, &y), None, "{form:?}, {c:?}, {isa}");
             }
         }
@@ -481,7 +506,19 @@ fn the_batch_does_not_change_an_image() {
             let (x, g) = (&o[0][..c.in_len(n)], &o[2][..c.out_len(n)]);
             let scratch = || vec![f32::NAN; super::scratch_len(&c, F43)];
             let (mut y, mut gx) = (vec![f32::NAN; c.out_len(n)], vec![f32::NAN; c.in_len(n)]);
-            forward(isa, &Pool::new(2), &c, F43, n, x, &o[1], Some(&bias), &mut scratch(), &mut y);
+            forward(
+                isa,
+                &Pool::new(2),
+                &c,
+                F43,
+                n,
+                x,
+                &o[1],
+                Some(&bias),
+                Then::default(),
+                &mut scratch(),
+                &mut y,
+            );
             backward_input(isa, &Pool::new(2), &c, F43, n, g, &o[1], &mut scratch(), &mut gx);
             y.truncate(c.out_len(few));
             gx.truncate(c.in_len(few));
