@@ -147,6 +147,7 @@ impl<T: Real> Alone<T> {
             Forward {
                 inputs: &inputs,
                 params: &self.params,
+                prepared: &[],
                 state: &mut self.state,
                 output: &mut self.output,
                 saved: &mut self.saved,

@@ -4,7 +4,7 @@ use crate::arena::{Arena, Pieces, place};
 use crate::layer::Mode;
 use crate::layers::in_pieces;
 use crate::loss::{Score, Targets};
-use crate::observe::{Event, Observer, Part, Probe};
+use crate::observe::{Event, Observer, Part, Probe, Wants};
 use crate::optim::Updater;
 use crate::plan::{NodePlan, Plan, Program, Step};
 use crate::rng::{Rng, Stream};
@@ -47,6 +47,10 @@ pub struct Executor<T = f32> {
     params: Vec<T>,
     grads: Vec<T>,
     state: Vec<T>,
+    /// Params in the form in which evaluation reads them, and whether they are those
+    /// of now.
+    prepared: Vec<T>,
+    ready: bool,
     arena: Arena<T>,
     /// Params that the loss does not depend on. No step writes their gradient,
     /// and what a penalty added to it in one step must not stay for the next.
@@ -75,13 +79,15 @@ impl<T: Real> Executor<T> {
             state[slot.range.clone()].fill(T::from_f64(slot.start));
         }
         let grads = vec![T::ZERO; params.len()];
+        // Pages that nobody evaluates with are never touched.
+        let prepared = vec![T::ZERO; plan.eval.prepared];
         let arena = Arena::new(plan.train.arena.max(plan.eval.arena));
         let reached = |node: &NodePlan| {
             plan.train.steps.iter().any(|s| matches!(s, Step::Backward(s) if s.node == node.index))
         };
         let idle = plan.nodes.iter().filter(|n| !n.params.is_empty() && !reached(n));
         let idle = idle.map(|n| n.params.clone()).collect();
-        Executor { plan, params, grads, state, arena, idle, pool, rng, step: 0 }
+        Executor { plan, params, grads, state, prepared, ready: false, arena, idle, pool, rng, step: 0 }
     }
 
     /// The plan.
@@ -98,6 +104,7 @@ impl<T: Real> Executor<T> {
 
     /// All params, to be overwritten.
     pub fn params_mut(&mut self) -> &mut [T] {
+        self.ready = false;
         &mut self.params
     }
 
@@ -115,6 +122,7 @@ impl<T: Real> Executor<T> {
 
     /// All state, to be overwritten.
     pub fn state_mut(&mut self) -> &mut [T] {
+        self.ready = false;
         &mut self.state
     }
 
@@ -189,6 +197,7 @@ impl<T: Real> Executor<T> {
         watch: &mut dyn Observer<T>,
     ) -> Score {
         let plan = Arc::clone(&self.plan);
+        self.ready = false;
         for range in &self.idle {
             self.grads[range.clone()].fill(T::ZERO);
         }
@@ -209,6 +218,9 @@ impl<T: Real> Executor<T> {
         watch: &mut dyn Observer<T>,
     ) -> Score {
         let plan = Arc::clone(&self.plan);
+        if !self.ready {
+            self.prepare(&plan);
+        }
         self.run(&plan, &plan.eval, Mode::Eval, n, targets, watch)
     }
 
@@ -233,7 +245,8 @@ impl<T: Real> Executor<T> {
         targets: Targets<'_, T>,
         watch: &mut dyn Observer<T>,
     ) -> Score {
-        let wants = watch.wants(self.step);
+        // Nobody looks into an evaluation, which therefore has one way of computing.
+        let wants = if mode == Mode::Train { watch.wants(self.step) } else { Wants::NOTHING };
         let mut score = Score::default();
         let mut done = 0;
         for step in &program.steps {
@@ -250,7 +263,7 @@ impl<T: Real> Executor<T> {
                     done = fused.map_or(0, |f| f.steps);
                     self.forward(plan, program, s, fused, (mode, n), watch.probe());
                     ended(watch.probe(), Part::Forward(s.node));
-                    if wants.forward && mode == Mode::Train {
+                    if wants.forward {
                         let (start, len) = place(program, s.output, n);
                         let output = &self.arena.elements()[start..start + len];
                         watch.event(&Event::Forward { step: self.step, node, n, output });

@@ -18,7 +18,8 @@ use crate::layers::{
 };
 use crate::observe::{Part, Probe};
 use crate::rng::{Draw, Rng, Stream};
-use kobai_kernels::norm::After;
+pub use kobai_kernels::conv::Fold;
+pub use kobai_kernels::then::{After, Then};
 use kobai_kernels::{Isa, Pool, Real};
 
 /// Whether a step learns.
@@ -48,6 +49,28 @@ pub trait Layer {
     /// Given the gradient of the loss with respect to the output, writes the
     /// gradients with respect to the inputs that want one and to the params.
     fn backward<T: Real>(&self, cx: &Cx<'_>, io: Backward<'_, T>);
+
+    /// Elements of the params in the form in which evaluation reads them, for batches
+    /// of `n` examples; 0 if it reads the params themselves.
+    fn prepared(&self, _inputs: &[Shape], _n: usize) -> usize {
+        0
+    }
+
+    /// Writes them ([`Forward::prepared`]), with the batch normalisation behind the
+    /// layer if that is folded in. `cx.n` is the `n` of [`Layer::prepared`].
+    fn prepare<T: Real>(&self, _cx: &Cx<'_>, _params: &[T], _fold: Option<Fold<'_, T>>, _to: &mut [T]) {}
+}
+
+/// What a layer does in its own pass over memory with the steps behind it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Fuses {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// Sum and activation in the forward pass.
+    Forward,
+    /// In the forward pass, and the activation's gradient in the backward pass.
+    Both,
 }
 
 /// What a layer needs for given input shapes.
@@ -72,7 +95,7 @@ pub struct LayerPlan {
     pub in_place: bool,
     /// Whether the layer can add to its output and activate it in the same pass
     /// ([`Then`]).
-    pub fuses: bool,
+    pub fuses: Fuses,
     /// Whether the gradient with respect to every input is the gradient with respect
     /// to the output, so that nobody needs to copy it.
     pub passes_gradient: bool,
@@ -103,7 +126,7 @@ impl LayerPlan {
             reads_input: false,
             reads_output: false,
             in_place: false,
-            fuses: false,
+            fuses: Fuses::Nothing,
             passes_gradient: false,
             macs: 0,
             algorithm: "",
@@ -246,6 +269,8 @@ pub struct Forward<'a, T> {
     pub inputs: &'a [&'a [T]],
     /// Params, one after the other.
     pub params: &'a [T],
+    /// What [`Layer::prepare`] wrote, in evaluation; otherwise empty.
+    pub prepared: &'a [T],
     /// State, one after the other.
     pub state: &'a mut [T],
     /// Output. Holds the input if the layer works in place.
@@ -257,21 +282,6 @@ pub struct Forward<'a, T> {
     /// What happens to each value of the output in the same pass; nothing unless
     /// the plan says that the layer can ([`LayerPlan::fuses`]).
     pub then: Then<'a, T>,
-}
-
-/// What follows a layer and is computed in its pass over memory.
-#[derive(Clone, Copy, Debug)]
-pub struct Then<'a, T> {
-    /// Values to be added to the output.
-    pub add: Option<&'a [T]>,
-    /// An activation of the sum.
-    pub after: After,
-}
-
-impl<T> Default for Then<'_, T> {
-    fn default() -> Self {
-        Then { add: None, after: After::Nothing }
-    }
 }
 
 /// Memory of a backward call.
@@ -361,6 +371,14 @@ impl Layer for LayerKind {
 
     fn backward<T: Real>(&self, cx: &Cx<'_>, io: Backward<'_, T>) {
         each!(self, layer => layer.backward(cx, io));
+    }
+
+    fn prepared(&self, inputs: &[Shape], n: usize) -> usize {
+        each!(self, layer => layer.prepared(inputs, n))
+    }
+
+    fn prepare<T: Real>(&self, cx: &Cx<'_>, params: &[T], fold: Option<Fold<'_, T>>, to: &mut [T]) {
+        each!(self, layer => layer.prepare(cx, params, fold, to));
     }
 }
 

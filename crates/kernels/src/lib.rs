@@ -14,6 +14,7 @@
 //! | [`softmax`] | soft-max, cross-entropy, squared error |
 //! | [`optim`] | optimisers, penalties |
 //! | [`then`] | sums and activations in the pass that writes an output |
+//! | [`reorder`] | images between channels-last and planes |
 //! | [`elementwise`], [`reduce`] | loops over slices; sums, statistics, histograms |
 //! | [`philox`] | counter-based random bits |
 //! | [`pool`] | threads |
@@ -45,6 +46,7 @@ pub mod pool;
 pub mod pool2d;
 pub mod real;
 pub mod reduce;
+pub mod reorder;
 mod simd;
 pub mod softmax;
 pub mod then;

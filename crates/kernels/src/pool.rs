@@ -163,16 +163,51 @@ impl Pool {
     /// # Panics
     /// If `len` is 0 and there are data, or if a task panics.
     pub fn chunks_mut<T: Send>(&self, data: &mut [T], len: usize, task: impl Fn(usize, &mut [T]) + Sync) {
+        self.ordered_chunks_mut(data, len, |i, _| i, task);
+    }
+
+    /// [`Pool::chunks_mut`], beginning where a pass in the usual order has ended: of data
+    /// that no cache holds as a whole, that part is still there.
+    ///
+    /// # Panics
+    /// As [`Pool::chunks_mut`].
+    pub fn chunks_mut_back<T: Send>(
+        &self,
+        data: &mut [T],
+        len: usize,
+        task: impl Fn(usize, &mut [T]) + Sync,
+    ) {
+        // The caller takes tasks from the front and the others from the back, so that
+        // several threads end in the middle.
+        let alone = self.threads() == 1;
+        let order = |i: usize, count: usize| match count / 2 {
+            _ if alone => count - 1 - i,
+            half if i < half => half - 1 - i,
+            half => half + count - 1 - i,
+        };
+        self.ordered_chunks_mut(data, len, order, task);
+    }
+
+    /// Claim `i` of `count` does chunk `order(i, count)`.
+    fn ordered_chunks_mut<T: Send>(
+        &self,
+        data: &mut [T],
+        len: usize,
+        order: impl Fn(usize, usize) -> usize + Sync,
+        task: impl Fn(usize, &mut [T]) + Sync,
+    ) {
         if data.is_empty() {
             return;
         }
         assert!(len > 0, "chunks of length 0");
         let total = data.len();
         let base = Shares(data.as_mut_ptr());
-        self.run(total.div_ceil(len), &|i| {
-            let base = &base;
+        let count = total.div_ceil(len);
+        self.run(count, &|i| {
+            let (base, i) = (&base, order(i, count));
             let start = i * len;
-            // SAFETY: chunk i covers start..min(start+len, total), inside `data`
+            assert!(start < total, "no such chunk");
+            // SAFETY: `order` is one of the two permutations above; chunk i covers start..min(start+len, total), inside `data`
             // and disjoint from every other chunk; `run` calls each i once and
             // returns before the borrow of `data` ends.
             let chunk = unsafe { std::slice::from_raw_parts_mut(base.0.add(start), len.min(total - start)) };

@@ -50,7 +50,8 @@ impl<'a, T: Real> Then<'a, T> {
     }
 
     /// The same, if the elements are `f32`.
-    pub(crate) fn as_f32(&self) -> Option<Then<'a, f32>> {
+    #[must_use]
+    pub fn as_f32(&self) -> Option<Then<'a, f32>> {
         let add = match self.add {
             Some(add) => Some(T::as_f32(add)?),
             None => None,

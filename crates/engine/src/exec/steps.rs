@@ -2,10 +2,10 @@
 
 use super::{Executor, MAX_INPUTS};
 use crate::arena::Pieces;
-use crate::layer::{Backward, Cx, Forward, Layer, Mode, Then};
+use crate::layer::{Backward, Cx, Forward, Layer, LayerKind, Mode, Then};
 use crate::loss::{Reduction, Score, Targets};
 use crate::observe::Probe;
-use crate::plan::{BackwardStep, ForwardStep, Fused, LossStep, NodePlan, Plan, Program, SlotId};
+use crate::plan::{BackwardStep, ForwardStep, Fused, LossStep, NodePlan, Plan, Program, SlotId, Step};
 use crate::rng::Rng;
 use kobai_kernels::norm::After;
 use kobai_kernels::{Pool, Real, elementwise};
@@ -44,6 +44,7 @@ impl<T: Real> Executor<T> {
             Forward {
                 inputs: &inputs[..s.inputs.len()],
                 params: &self.params[node.params.clone()],
+                prepared: &self.prepared[s.prepared.clone()],
                 state: &mut self.state[node.state.clone()],
                 output,
                 saved,
@@ -54,6 +55,26 @@ impl<T: Real> Executor<T> {
                 },
             },
         );
+    }
+
+    /// Writes the params in the form in which evaluation reads them.
+    pub(super) fn prepare(&mut self, plan: &Plan) {
+        for step in &plan.eval.steps {
+            let Step::Forward(s) = step else { continue };
+            let node = &plan.nodes[s.node];
+            let Some(layer) = node.layer.as_ref().filter(|_| !s.prepared.is_empty()) else { continue };
+            let folded = s.fused.and_then(|f| f.fold).map(|node| &plan.nodes[node]);
+            let fold = folded.and_then(|node| match &node.layer {
+                Some(LayerKind::BatchNorm(norm)) => {
+                    Some(norm.fold(&self.params[node.params.clone()], &self.state[node.state.clone()]))
+                }
+                _ => None,
+            });
+            let cx = context(&self.pool, self.rng, self.step, plan, node, plan.options.eval_batch);
+            let to = &mut self.prepared[s.prepared.clone()];
+            layer.prepare(&Cx { mode: Mode::Eval, ..cx }, &self.params[node.params.clone()], fold, to);
+        }
+        self.ready = true;
     }
 
     pub(super) fn loss(

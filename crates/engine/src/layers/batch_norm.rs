@@ -2,7 +2,8 @@ use crate::Shape;
 use crate::error::Problem;
 use crate::init::{Fans, Init};
 use crate::layer::{
-    Backward, Cx, Extent, Forward, Layer, LayerPlan, Layout, Mode, ParamSpec, StateSpec, Then, one_input,
+    Backward, Cx, Extent, Fold, Forward, Fuses, Layer, LayerPlan, Layout, Mode, ParamSpec, StateSpec, Then,
+    one_input,
 };
 use kobai_kernels::{Real, norm};
 
@@ -79,6 +80,15 @@ impl BatchNorm {
     }
 }
 
+impl BatchNorm {
+    /// What evaluation does, for the layer in front to do it.
+    pub(crate) fn fold<'a, T>(&self, params: &'a [T], state: &'a [T]) -> Fold<'a, T> {
+        let (gamma, beta) = params.split_at(params.len() / 2);
+        let (mean, var) = state.split_at(state.len() / 2);
+        Fold { eps: self.eps, gamma, beta, mean, var }
+    }
+}
+
 /// Channels, and values of one channel in one example.
 fn extents(shape: Shape) -> (usize, usize) {
     match *shape.dims() {
@@ -123,7 +133,7 @@ impl Layer for BatchNorm {
             saved: Extent { fixed: 2 * channels, per_example: 0 },
             // Sums of blocks of rows, and one value per channel for the backward pass.
             scratch: Extent { fixed: 3 * channels, per_example: norm::partial_len(positions, channels) },
-            fuses: true,
+            fuses: Fuses::Both,
             reads_input: true,
             min_batch: if positions == 1 { 2 } else { 1 },
             ..LayerPlan::new(input)

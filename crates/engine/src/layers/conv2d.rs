@@ -1,7 +1,9 @@
 use crate::Shape;
 use crate::error::Problem;
 use crate::init::{Fan, Fans, Init};
-use crate::layer::{Backward, Cx, Extent, Forward, Layer, LayerPlan, Layout, ParamSpec, in_range, one_image};
+use crate::layer::{
+    Backward, Cx, Extent, Fold, Forward, Fuses, Layer, LayerPlan, Layout, ParamSpec, in_range, one_image,
+};
 use kobai_kernels::conv::{self, Conv};
 use kobai_kernels::{Real, reduce};
 
@@ -29,7 +31,8 @@ use kobai_kernels::{Real, reduce};
 /// Nothing; backward reads the input.
 ///
 /// # Train/Eval
-/// The same.
+/// The same; evaluation reads the weight transformed and packed beforehand, with a
+/// batch normalisation behind it folded in.
 ///
 /// # Cost
 /// `out · H' · W' · kh · kw · C/groups` multiply-adds per example forward, twice
@@ -188,6 +191,7 @@ impl Layer for Conv2d {
                 fixed: conv.scratch_fixed().max(if self.bias { reduce::SUM_CHUNKS * outs } else { 0 }),
                 per_example: conv.scratch_per_example(),
             },
+            fuses: Fuses::Forward,
             macs: conv.macs(),
             algorithm: conv.algorithm(),
             ..LayerPlan::new([outs, out_height, out_width].into())
@@ -199,7 +203,12 @@ impl Layer for Conv2d {
         let (weight, bias) = io.params.split_at(conv.weight_len());
         let bias = self.bias.then_some(bias);
         let x = io.inputs[0];
-        conv::forward(cx.isa, cx.pool, &conv, cx.n, x, weight, bias, io.scratch, io.output);
+        let (isa, pool, n, then) = (cx.isa, cx.pool, cx.n, io.then);
+        if io.prepared.is_empty() {
+            conv::forward(isa, pool, &conv, n, x, weight, bias, then, io.scratch, io.output);
+        } else {
+            conv::forward_prepared(isa, pool, &conv, n, x, io.prepared, then, io.scratch, io.output);
+        }
     }
 
     fn backward<T: Real>(&self, cx: &Cx<'_>, mut io: Backward<'_, T>) {
@@ -218,5 +227,15 @@ impl Layer for Conv2d {
         if let Some(grad_x) = io.grad_input(0) {
             conv::backward_input(cx.isa, cx.pool, &conv, cx.n, g, weight, scratch, grad_x);
         }
+    }
+
+    fn prepared(&self, inputs: &[Shape], n: usize) -> usize {
+        self.kernels(inputs[0]).prepared_len(n)
+    }
+
+    fn prepare<T: Real>(&self, cx: &Cx<'_>, params: &[T], fold: Option<Fold<'_, T>>, to: &mut [T]) {
+        let conv = self.kernels(cx.shapes[0]);
+        let (weight, bias) = params.split_at(conv.weight_len());
+        conv::prepare(cx.isa, cx.pool, &conv, cx.n, weight, self.bias.then_some(bias), fold, to);
     }
 }

@@ -2,6 +2,7 @@ use crate::Shape;
 use crate::error::Problem;
 use crate::layer::{Backward, Cx, Forward, Layer, LayerPlan, one_input};
 use kobai_kernels::Real;
+use kobai_kernels::reorder::transpose;
 
 /// Turns an example of any shape into a row of features.
 ///
@@ -56,17 +57,6 @@ fn is_view(shape: Shape) -> bool {
     channels == 1 || positions == 1
 }
 
-/// `to[j * rows + i] = from[i * cols + j]` for each example.
-fn transpose<T: Real>(from: &[T], to: &mut [T], rows: usize, cols: usize) {
-    for (from, to) in from.chunks_exact(rows * cols).zip(to.chunks_exact_mut(rows * cols)) {
-        for (i, row) in from.chunks_exact(cols).enumerate() {
-            for (j, x) in row.iter().enumerate() {
-                to[j * rows + i] = *x;
-            }
-        }
-    }
-}
-
 impl Layer for Flatten {
     fn kind(&self) -> &'static str {
         "flatten"
@@ -85,7 +75,7 @@ impl Layer for Flatten {
     fn forward<T: Real>(&self, cx: &Cx<'_>, io: Forward<'_, T>) {
         if !is_view(cx.shapes[0]) {
             let (channels, positions) = extents(cx.shapes[0]);
-            transpose(io.inputs[0], io.output, positions, channels);
+            transpose(cx.isa, cx.pool, (positions, channels), io.inputs[0], io.output);
         }
     }
 
@@ -95,7 +85,7 @@ impl Layer for Flatten {
             && !is_view(cx.shapes[0])
         {
             let (channels, positions) = extents(cx.shapes[0]);
-            transpose(from, grad, channels, positions);
+            transpose(cx.isa, cx.pool, (channels, positions), from, grad);
         }
     }
 }

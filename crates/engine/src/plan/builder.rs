@@ -4,7 +4,7 @@ use super::NodePlan;
 use super::fusion::fuse;
 use super::memory;
 use super::program::{BackwardStep, ForwardStep, Head, LossStep, Program, Role, Slot, SlotId, Step};
-use crate::layer::{Extent, LayerKind};
+use crate::layer::{Extent, Layer, LayerKind};
 use kobai_kernels::norm::After;
 
 impl Program {
@@ -128,6 +128,7 @@ impl<'a> Builder<'a> {
                 scratch,
                 elsewhere: false,
                 fused: None,
+                prepared: 0..0,
             }));
         }
     }
@@ -245,7 +246,8 @@ impl<'a> Builder<'a> {
             .map(|i| self.readers[i].len() == 1 && self.heads.iter().all(|(head, _)| *head != i))
             .collect();
         let Builder { nodes, mut steps, mut slots, values, train, .. } = self;
-        fuse(nodes, &single, &mut steps);
+        fuse(nodes, &single, &mut steps, train);
+        let prepared = if train { 0 } else { prepare(nodes, batch, &mut steps) };
         // The input is there before the first step; the output can be read after the last.
         let last = steps.len();
         touch(&mut slots, values[0], 0);
@@ -260,11 +262,25 @@ impl<'a> Builder<'a> {
         }
         let unshared = slots.iter().map(|s| memory::rounded(s.extent.len(batch))).sum();
         let arena = memory::place(&mut slots, batch, share);
-        Program { steps, slots, input: values[0], output: values[output], arena, unshared }
+        Program { steps, slots, input: values[0], output: values[output], prepared, arena, unshared }
     }
 }
 
 fn touch(slots: &mut [Slot], slot: SlotId, at: usize) {
     let live = &mut slots[slot.0].live;
     *live = if live.start >= live.end { at..at + 1 } else { live.start..live.end.max(at + 1) };
+}
+
+/// Gives each layer that evaluation reads prepared params of its part of them; how
+/// many elements there are.
+fn prepare(nodes: &[NodePlan], batch: usize, steps: &mut [Step]) -> usize {
+    let mut end = 0;
+    for step in steps {
+        let Step::Forward(s) = step else { continue };
+        let node = &nodes[s.node];
+        let len = node.layer.as_ref().map_or(0, |layer| layer.prepared(&node.input_shapes, batch));
+        s.prepared = end..end + len;
+        end = memory::rounded(s.prepared.end);
+    }
+    end
 }

@@ -53,6 +53,8 @@ pub struct ForwardStep {
     pub elsewhere: bool,
     /// What is computed in the same pass, unless somebody watches.
     pub fused: Option<Fused>,
+    /// The node's part of the prepared params; empty in training.
+    pub prepared: Range<usize>,
 }
 
 /// Computes the loss and, while training, its gradient with respect to the output.
@@ -117,6 +119,8 @@ pub struct Program {
     pub input: SlotId,
     /// Buffer of the output.
     pub output: SlotId,
+    /// Elements of the params in the form in which evaluation reads them.
+    pub prepared: usize,
     /// Elements of the arena.
     pub arena: usize,
     /// Elements that the arena would have if no buffers shared memory.

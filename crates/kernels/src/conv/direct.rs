@@ -11,8 +11,9 @@
 
 use super::Conv;
 use super::buffer::{BUFFER, LINE, aligned, with_buffer};
+use super::stem_weight::Sum;
 use crate::gemm::Mat;
-use crate::gemm::strips::{Block, Strip, product, strips, transpose};
+use crate::gemm::strips::{Strip, strips, transpose};
 use crate::lanes::{Lanes, Portable};
 use crate::pool::Shares;
 use crate::then::{After, Then, activate};
@@ -183,27 +184,28 @@ pub(super) fn backward_weight(
             for (i, task) in (chunk * bands / chunks..(chunk + 1) * bands / chunks).enumerate() {
                 let (image, rows) = (task / band.count, band.lines(conv, task % band.count));
                 band.copy(conv, &x[image * in_len..][..in_len], &rows, lines);
-                for tap in 0..conv.kernel[0] {
-                    for strip in strips(isa, outs) {
-                        for (j, row) in rows.clone().enumerate() {
-                            let at = image * out_len + row * conv.out_width() * outs + strip.col;
-                            let block = Block {
-                                rows: run,
-                                k: conv.out_width(),
-                                a: lines[(j * conv.stride[0] + tap) * band.line..].as_ptr(),
-                                a_row: 1,
-                                a_col: conv.stride[1] * conv.in_channels,
-                                b: g[at..].as_ptr(),
-                                b_row: outs,
-                                c: sums[tap * run * outs + strip.col..].as_mut_ptr(),
-                                c_row: outs,
-                                accumulate: i > 0 || j > 0,
-                            };
-                            // SAFETY: the copied lines hold the windows of all pixels of
-                            // this output line, whose gradients have `outs` elements; the
-                            // sums of a row of taps are `run` rows of this chunk.
-                            unsafe { product(isa, strip, &block) };
-                        }
+                let count = rows.len();
+                let at = image * out_len + rows.start * conv.out_width() * outs;
+                for strip in strips(isa, outs) {
+                    let mut tap = 0;
+                    while tap < conv.kernel[0] {
+                        let sum = Sum {
+                            x: lines[tap * band.line..].as_ptr(),
+                            x_step: conv.stride[1] * conv.in_channels,
+                            x_line: conv.stride[0] * band.line,
+                            tap_line: band.line,
+                            g: g[at + strip.col..].as_ptr(),
+                            g_row: outs,
+                            lines: count,
+                            pixels: conv.out_width(),
+                            c: sums[tap * run * outs + strip.col..].as_mut_ptr(),
+                            cols: strip.cols,
+                            accumulate: i > 0,
+                        };
+                        // SAFETY: the copied lines hold the windows of all pixels of
+                        // these output lines, whose gradients have `outs` elements; the
+                        // sums of a row of taps are `run` rows of this chunk.
+                        tap += unsafe { sum.run(isa, strip, run, conv.kernel[0] - tap) };
                     }
                 }
             }

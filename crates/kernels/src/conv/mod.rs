@@ -7,7 +7,7 @@
 //! |---|---|
 //! | `im2col.rs` | the reference: the matrix that the fast paths never build |
 //! | `gather.rs` | blocks of that matrix on demand; phases of a stride |
-//! | `direct.rs` | images of few channels, read where they lie, for `f32` |
+//! | `direct.rs`, `stem_weight.rs` | images of few channels, read where they lie, for `f32` |
 //! | `indirect.rs` | the three passes as gathered products (`gemm/gathered.rs`, `weight.rs`) |
 //! | `depthwise/` | one filter for each channel, over channel vectors |
 //! | `portable.rs` | the same in plain loops, for `f64` and other processors |
@@ -37,6 +37,7 @@ mod portable;
 mod prepared;
 #[cfg(test)]
 mod prepared_tests;
+mod stem_weight;
 #[cfg(test)]
 mod tests;
 mod weight;

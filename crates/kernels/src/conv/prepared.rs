@@ -102,7 +102,7 @@ pub fn prepare<T: Real>(
 }
 
 /// The forward pass with params that [`prepare`] wrote on the same instruction set for
-/// batches of up to `planned` images; other arguments as in [`forward`].
+/// batches of `n` images or more; other arguments as in [`forward`].
 ///
 /// # Panics
 /// If a length differs.
@@ -111,15 +111,16 @@ pub fn forward_prepared<T: Real>(
     isa: Isa,
     pool: &Pool,
     conv: &Conv,
-    (n, planned): (usize, usize),
+    n: usize,
     x: &[T],
     prepared: &[T],
     then: Then<'_, T>,
     scratch: &mut [T],
     y: &mut [T],
 ) {
-    let ends = conv.parts(planned);
-    assert_eq!(prepared.len(), ends[2], "the prepared params have another length");
+    // What comes after the weight depends on the batch that it was prepared for.
+    let ends = conv.parts(0);
+    assert!(prepared.len() >= ends[1], "the prepared params are too short");
     let bias = &prepared[..conv.out_channels];
     let weight = &prepared[ends[0]..][..conv.weight_len()];
     let more = &prepared[ends[1]..];

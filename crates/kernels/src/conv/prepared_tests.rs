@@ -63,8 +63,8 @@ fn prepared_params_give_the_same_bits() {
                 let scratch = &mut poisoned(&c, n);
                 forward(isa, &Pool::serial(), &c, n, &x, &w, Some(&bias), then, scratch, &mut want);
                 for threads in [1, 3] {
-                    let (pool, sizes, scratch) = (Pool::new(threads), (n, planned), &mut poisoned(&c, n));
-                    forward_prepared(isa, &pool, &c, sizes, &x, &prepared, then, scratch, &mut got);
+                    let (pool, scratch) = (Pool::new(threads), &mut poisoned(&c, n));
+                    forward_prepared(isa, &pool, &c, n, &x, &prepared, then, scratch, &mut got);
                     assert_eq!(bit_difference(&got, &want), None, "{name}, {isa}, n = {n}");
                 }
             }
@@ -90,7 +90,7 @@ fn a_folded_normalisation_is_the_two_layers() {
         prepare(isa, &pool, &c, n, &w, Some(&bias), Some(fold), &mut prepared);
         let mut y = vec![f32::NAN; c.out_len(n)];
         let scratch = &mut poisoned(&c, n);
-        forward_prepared(isa, &pool, &c, (n, n), &x, &prepared, Then::default(), scratch, &mut y);
+        forward_prepared(isa, &pool, &c, n, &x, &prepared, Then::default(), scratch, &mut y);
         let wide = |x: &[f32], w: &[f32], bias: &[f32]| {
             let (x, w, bias) = (widened(x), widened(w), widened(bias));
             let (mut y, mut scratch) = (vec![f64::NAN; c.out_len(n)], vec![0.0; c.scratch_len(n)]);

@@ -176,9 +176,9 @@ pub(super) unsafe fn transpose(
             }
             for j in (line..whole.min(line + 16)).step_by(4) {
                 let (from, to) = (from.add(i * from_row + j), to.add(j * to_row + i));
-                // What is stored beyond a short column, the next column overwrites;
-                // the last one has none.
-                if i + 8 <= to_row || (i == 0 && j + 4 < cols) {
+                // What is stored beyond a short column, the next columns overwrite, as
+                // long as there are any.
+                if i + 8 <= to_row || (i == 0 && (j + 3) * to_row + 8 <= cols * to_row) {
                     four_columns::<true>(from, from_row, to, to_row, height);
                 } else {
                     four_columns::<false>(from, from_row, to, to_row, height);

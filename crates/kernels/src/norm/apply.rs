@@ -312,7 +312,7 @@ pub fn gradient_sums<T: Real>(
     assert_eq!(partial.len(), partial_len(rows, channels), "block sums");
     let block = BLOCK_ROWS * channels;
     let count = TASK.div_ceil(block);
-    pool.chunks_mut(partial, 2 * channels * count, |i, partial| {
+    pool.chunks_mut_back(partial, 2 * channels * count, |i, partial| {
         let at = i * count * block..x.len().min((i + 1) * count * block);
         let (x, dy) = (&x[at.clone()], &dy[at]);
         with_tail!(after, tail => dispatch(isa, Sums { x, dy, by, partial, tail }));

@@ -137,7 +137,7 @@ pub fn statistics<T: Real>(isa: Isa, pool: &Pool, x: &[T], to: Statistics<'_, T>
     assert_eq!(to.partial.len(), partial_len(rows, channels), "block sums");
     let block = BLOCK_ROWS * channels;
     let count = TASK.div_ceil(block);
-    pool.chunks_mut(to.partial, 2 * channels * count, |i, partial| {
+    pool.chunks_mut_back(to.partial, 2 * channels * count, |i, partial| {
         let end = x.len().min((i + 1) * count * block);
         dispatch(isa, Blocks { channels, x: &x[i * count * block..end], partial });
     });

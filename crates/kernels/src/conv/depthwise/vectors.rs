@@ -8,22 +8,22 @@ use crate::then::activate;
 /// Rows of an image on whole vectors of channels.
 pub(super) struct VectorRows<'a>(pub(super) Rows<'a, f32>);
 
-/// `n` channels, a whole vector or its beginning.
+/// `n` channels: a `WHOLE` vector or its beginning.
 ///
 /// # Safety
 /// The processor has the instruction set, and `n` elements can be read.
 #[inline(always)]
-unsafe fn load<V: Lanes>(from: *const f32, n: usize) -> V {
+unsafe fn load<V: Lanes, const WHOLE: bool>(from: *const f32, n: usize) -> V {
     // SAFETY: the caller's.
-    unsafe { if n == V::LANES { V::load(from) } else { V::load_first(from, n) } }
+    unsafe { if WHOLE { V::load(from) } else { V::load_first(from, n) } }
 }
 
 /// # Safety
 /// As [`load`], to write.
 #[inline(always)]
-unsafe fn store<V: Lanes>(value: V, to: *mut f32, n: usize) {
+unsafe fn store<V: Lanes, const WHOLE: bool>(value: V, to: *mut f32, n: usize) {
     // SAFETY: the caller's.
-    unsafe { if n == V::LANES { value.store(to) } else { value.store_first(to, n) } }
+    unsafe { if WHOLE { value.store(to) } else { value.store_first(to, n) } }
 }
 
 impl VectorRows<'_> {
@@ -33,7 +33,7 @@ impl VectorRows<'_> {
     /// # Safety
     /// As [`load`].
     #[inline(always)]
-    unsafe fn group<V: Lanes, const N: usize, const STEP: usize>(
+    unsafe fn group<V: Lanes, const N: usize, const STEP: usize, const WHOLE: bool>(
         &self,
         from: &[f32],
         rows: Taps,
@@ -45,24 +45,24 @@ impl VectorRows<'_> {
         // SAFETY: the caller has the instruction set; slices are cut to what is read:
         // the last of the neighbours' channels, each tap's channels, and N outputs.
         unsafe {
-            let start = bias.map_or(V::splat(0.0), |bias| load::<V>(bias[c..c + n].as_ptr(), n));
+            let start = bias.map_or(V::splat(0.0), |bias| load::<V, WHOLE>(bias[c..c + n].as_ptr(), n));
             let mut sums = [start; N];
             for (i, r) in rows.each() {
                 let mut w = [start; 3];
                 for (j, w) in w.iter_mut().enumerate() {
                     let tap = i * 3 + if axes[1].backward { 2 - j } else { j };
-                    *w = load(weight[tap * channels + c..][..n].as_ptr(), n);
+                    *w = load::<V, WHOLE>(weight[tap * channels + c..][..n].as_ptr(), n);
                 }
                 let row = (r * axes[1].from + column) * channels + c;
                 let x = from[row..][..((N - 1) * STEP + 2) * channels + n].as_ptr();
                 for (g, sum) in sums.iter_mut().enumerate() {
                     for (j, w) in w.iter().enumerate() {
-                        *sum = load::<V>(x.add((g * STEP + j) * channels), n).fma(*w, *sum);
+                        *sum = load::<V, WHOLE>(x.add((g * STEP + j) * channels), n).fma(*w, *sum);
                     }
                 }
             }
             for (g, sum) in sums.into_iter().enumerate() {
-                store(activate(sum, *after), to[g * channels + c..][..n].as_mut_ptr(), n);
+                store::<V, WHOLE>(activate(sum, *after), to[g * channels + c..][..n].as_mut_ptr(), n);
             }
         }
     }
@@ -72,7 +72,7 @@ impl VectorRows<'_> {
     /// # Safety
     /// As [`load`].
     #[inline(always)]
-    unsafe fn pixel<V: Lanes>(
+    unsafe fn pixel<V: Lanes, const WHOLE: bool>(
         &self,
         from: &[f32],
         rows: Taps,
@@ -83,15 +83,15 @@ impl VectorRows<'_> {
         let Rows { axes, channels, weight, bias, after, .. } = &self.0;
         // SAFETY: the caller has the instruction set; slices are cut to what is read.
         unsafe {
-            let mut sum = bias.map_or(V::splat(0.0), |bias| load::<V>(bias[c..c + n].as_ptr(), n));
+            let mut sum = bias.map_or(V::splat(0.0), |bias| load::<V, WHOLE>(bias[c..c + n].as_ptr(), n));
             for (i, r) in rows.each() {
                 for (j, s) in cols.each() {
                     let x = from[(r * axes[1].from + s) * channels + c..][..n].as_ptr();
                     let w = weight[(i * axes[1].kernel + j) * channels + c..][..n].as_ptr();
-                    sum = load::<V>(x, n).fma(load(w, n), sum);
+                    sum = load::<V, WHOLE>(x, n).fma(load::<V, WHOLE>(w, n), sum);
                 }
             }
-            store(activate(sum, *after), to[c..c + n].as_mut_ptr(), n);
+            store::<V, WHOLE>(activate(sum, *after), to[c..c + n].as_mut_ptr(), n);
         }
     }
 }
@@ -114,14 +114,27 @@ impl VectorKernel for VectorRows<'_> {
                 let cols = width.taps(column);
                 let count = if grouped { GROUP } else { 1 };
                 let to = &mut to[column * channels..][..count * channels];
-                for c in (0..channels).step_by(V::LANES) {
-                    let part = (c, V::LANES.min(channels - c));
-                    // SAFETY: the caller has the instruction set.
-                    unsafe {
+                let whole = channels / V::LANES * V::LANES;
+                // SAFETY: the caller has the instruction set.
+                unsafe {
+                    for c in (0..whole).step_by(V::LANES) {
+                        let part = (c, V::LANES);
                         match (grouped, step) {
-                            (true, Some(1)) => self.group::<V, GROUP, 1>(from, rows, cols.place, part, to),
-                            (true, _) => self.group::<V, GROUP, 2>(from, rows, cols.place, part, to),
-                            _ => self.pixel::<V>(from, rows, cols, part, to),
+                            (true, Some(1)) => {
+                                self.group::<V, GROUP, 1, true>(from, rows, cols.place, part, to)
+                            }
+                            (true, _) => self.group::<V, GROUP, 2, true>(from, rows, cols.place, part, to),
+                            _ => self.pixel::<V, true>(from, rows, cols, part, to),
+                        }
+                    }
+                    if whole < channels {
+                        let part = (whole, channels - whole);
+                        match (grouped, step) {
+                            (true, Some(1)) => {
+                                self.group::<V, GROUP, 1, false>(from, rows, cols.place, part, to)
+                            }
+                            (true, _) => self.group::<V, GROUP, 2, false>(from, rows, cols.place, part, to),
+                            _ => self.pixel::<V, false>(from, rows, cols, part, to),
                         }
                     }
                 }
@@ -135,54 +148,112 @@ impl VectorKernel for VectorRows<'_> {
 pub(super) struct VectorSums<'a>(pub(super) Sums<'a, f32, 1>);
 
 impl VectorSums<'_> {
-    /// The sums of K neighbouring taps for the channels from `c` on, over one row.
+    /// The sums of R rows of K neighbouring taps, from kernel position `first` on, for
+    /// the channels from `c` on, over one row of gradients `g`. Row i of taps lies on
+    /// the line of the image `i · line` after `x`.
     ///
     /// # Safety
     /// As [`load`].
     #[inline(always)]
-    unsafe fn taps<V: Lanes, const K: usize>(
+    unsafe fn taps<V: Lanes, const R: usize, const K: usize, const WHOLE: bool>(
         &mut self,
-        (g, x): (&[f32], &[f32]),
+        (g, x, line): (&[f32], &[f32], usize),
         (first, tap): (usize, usize),
         (c, n): (usize, usize),
     ) {
         let Sums { conv, channels: block, .. } = &self.0;
         let (len, at) = (block.len(), c - block.start);
-        let (channels, step) = (conv.in_channels, conv.stride[1]);
+        let (channels, step, row) = (conv.in_channels, conv.stride[1], conv.kernel[1]);
         let own: [_; K] = std::array::from_fn(|k| self.0.columns(tap + k));
         let start = own.iter().map(|r| r.start).max().unwrap_or(0);
         let end = own.iter().map(|r| r.end).min().unwrap_or(0).max(start);
         // SAFETY: the caller has the instruction set. `columns` gives output columns
         // whose taps lie on the row; slices are cut to the n channels that are read.
         unsafe {
-            let mut sums = [V::splat(0.0); K];
-            for (k, sum) in sums.iter_mut().enumerate() {
-                *sum = load(self.0.to[(first + tap + k) * len + at..][..n].as_ptr(), n);
-            }
-            let x_at = |column: usize, k: usize| {
-                let place = column * step + (tap + k) * conv.dilation[1] - conv.padding[1];
-                x[place * channels + c..][..n].as_ptr()
-            };
-            let g_at = |column: usize| load::<V>(g[column * channels + c..][..n].as_ptr(), n);
-            // At the borders each tap has its own columns.
-            for (k, own) in own.iter().enumerate() {
-                for column in own.start..start.min(own.end) {
-                    sums[k] = g_at(column).fma(load(x_at(column, k), n), sums[k]);
-                }
-            }
-            for column in start..end {
-                let g = g_at(column);
+            let mut sums = [[V::splat(0.0); K]; R];
+            for (i, sums) in sums.iter_mut().enumerate() {
                 for (k, sum) in sums.iter_mut().enumerate() {
-                    *sum = g.fma(load(x_at(column, k), n), *sum);
+                    let to = (first + i * row + tap + k) * len + at;
+                    *sum = load::<V, WHOLE>(self.0.to[to..][..n].as_ptr(), n);
                 }
+            }
+            let x_at = |column: usize, i: usize, k: usize| {
+                let place = column * step + (tap + k) * conv.dilation[1] - conv.padding[1];
+                x[i * line + place * channels + c..][..n].as_ptr()
+            };
+            let g_at = |column: usize| load::<V, WHOLE>(g[column * channels + c..][..n].as_ptr(), n);
+            // At the borders each tap has its own columns.
+            let border = |sums: &mut [[V; K]; R], k: usize, columns: std::ops::Range<usize>| {
+                for column in columns {
+                    for (i, sums) in sums.iter_mut().enumerate() {
+                        sums[k] = g_at(column).fma(load::<V, WHOLE>(x_at(column, i, k), n), sums[k]);
+                    }
+                }
+            };
+            for (k, own) in own.iter().enumerate() {
+                border(&mut sums, k, own.start..start.min(own.end));
+            }
+            if start < end && K * R > 1 {
+                // Of all columns in between the first and the last are looked up alone.
+                let dilation = conv.dilation[1];
+                let last_tap = (K - 1) * dilation;
+                let width = ((end - 1 - start) * step + last_tap) * channels + n;
+                let lines: [*const f32; R] = std::array::from_fn(|i| {
+                    let from = x_at(start, i, 0);
+                    // The last column's last tap lies on the row, too.
+                    let offset = x_at(end - 1, i, K - 1).offset_from(from);
+                    assert!(offset >= 0 && offset as usize + n == width, "evenly spaced taps");
+                    from
+                });
+                let g = g[start * channels + c..][..(end - 1 - start) * channels + n].as_ptr();
+                for column in 0..end - start {
+                    let g = load::<V, WHOLE>(g.add(column * channels), n);
+                    for (sums, line) in sums.iter_mut().zip(lines) {
+                        let x = line.add(column * step * channels);
+                        for (k, sum) in sums.iter_mut().enumerate() {
+                            *sum = g.fma(load::<V, WHOLE>(x.add(k * dilation * channels), n), *sum);
+                        }
+                    }
+                }
+            } else {
+                (0..K).for_each(|k| border(&mut sums, k, start..end));
             }
             for (k, own) in own.iter().enumerate() {
-                for column in end.max(own.start)..own.end {
-                    sums[k] = g_at(column).fma(load(x_at(column, k), n), sums[k]);
+                border(&mut sums, k, end.max(own.start)..own.end);
+            }
+            for (i, sums) in sums.into_iter().enumerate() {
+                for (k, sum) in sums.into_iter().enumerate() {
+                    let to = (first + i * row + tap + k) * len + at;
+                    store::<V, WHOLE>(sum, self.0.to[to..][..n].as_mut_ptr(), n);
                 }
             }
-            for (k, sum) in sums.into_iter().enumerate() {
-                store(sum, self.0.to[(first + tap + k) * len + at..][..n].as_mut_ptr(), n);
+        }
+    }
+
+    /// All columns of R rows of taps from kernel row `i` on, for some channels.
+    ///
+    /// # Safety
+    /// As [`load`].
+    #[inline(always)]
+    unsafe fn rows<V: Lanes, const R: usize, const WHOLE: bool>(
+        &mut self,
+        from: (&[f32], &[f32], usize),
+        i: usize,
+        part: (usize, usize),
+    ) {
+        let columns = self.0.conv.kernel[1];
+        let mut tap = 0;
+        while tap < columns {
+            // Three at once share the loads of the gradient.
+            // SAFETY: the caller has the instruction set.
+            unsafe {
+                if columns - tap >= 3 {
+                    self.taps::<V, R, 3, WHOLE>(from, (i * columns, tap), part);
+                    tap += 3;
+                } else {
+                    self.taps::<V, R, 1, WHOLE>(from, (i * columns, tap), part);
+                    tap += 1;
+                }
             }
         }
     }
@@ -195,35 +266,42 @@ impl VectorKernel for VectorSums<'_> {
         let conv = self.0.conv;
         let (out_h, x_row) = (conv.out_height(), conv.width * conv.in_channels);
         let g_row = conv.out_width() * conv.in_channels;
-        let (x, g, columns) = (self.0.x, self.0.g, conv.kernel[1]);
+        let (x, g) = (self.0.x, self.0.g);
+        let (kernel, dilation) = (conv.kernel[0], conv.dilation[0]);
         let channels = self.0.channels.clone();
         self.0.to.fill(0.0);
         for row in self.0.rows.clone() {
             let (image, top) = (row / out_h, row % out_h * conv.stride[0]);
-            for i in 0..conv.kernel[0] {
-                let shifted = top + i * conv.dilation[0];
-                if shifted < conv.padding[0] || shifted - conv.padding[0] >= conv.height {
+            let on =
+                |i: usize| (top + i * dilation).checked_sub(conv.padding[0]).filter(|h| *h < conv.height);
+            let g = &g[row * g_row..][..g_row];
+            let mut i = 0;
+            while i < kernel {
+                let Some(line) = on(i) else {
+                    i += 1;
                     continue;
-                }
-                let at = image * conv.height + shifted - conv.padding[0];
-                let line = (&g[row * g_row..][..g_row], &x[at * x_row..][..x_row]);
-                for c in channels.clone().step_by(V::LANES) {
+                };
+                // Three rows of taps share the loads of the gradient.
+                let three = i + 2 < kernel && on(i + 2).is_some();
+                let count = if three { 3 } else { 1 };
+                let lines = ((count - 1) * dilation + 1) * x_row;
+                let x = &x[(image * conv.height + line) * x_row..][..lines];
+                let from = (g, x, dilation * x_row);
+                let mut c = channels.start;
+                while c < channels.end {
                     let part = (c, V::LANES.min(channels.end - c));
-                    let mut tap = 0;
-                    while tap < columns {
-                        // Three at once share the loads of the gradient.
-                        // SAFETY: the caller has the instruction set.
-                        unsafe {
-                            if columns - tap >= 3 {
-                                self.taps::<V, 3>(line, (i * columns, tap), part);
-                                tap += 3;
-                            } else {
-                                self.taps::<V, 1>(line, (i * columns, tap), part);
-                                tap += 1;
-                            }
+                    // SAFETY: the caller has the instruction set.
+                    unsafe {
+                        match (three, part.1 == V::LANES) {
+                            (true, true) => self.rows::<V, 3, true>(from, i, part),
+                            (true, false) => self.rows::<V, 3, false>(from, i, part),
+                            (false, true) => self.rows::<V, 1, true>(from, i, part),
+                            (false, false) => self.rows::<V, 1, false>(from, i, part),
                         }
                     }
+                    c += part.1;
                 }
+                i += count;
             }
         }
     }
