@@ -3,6 +3,7 @@
 mod common;
 
 use common::{Batch, mlp, networks};
+use kobai_engine::layers::{Activation, Conv2d};
 use kobai_engine::optim::{Clip, Optimizer, ParamRule, Penalty, Updater, Updates};
 use kobai_engine::{Executor, Graph, Loss, Plan, PlanOptions, Unobserved};
 use kobai_kernels::{Isa, Pool};
@@ -210,5 +211,49 @@ fn a_branch_that_nobody_reads_has_no_gradient() {
         exec.forward_backward(N, batch.targets(), &mut Unobserved);
         assert!(exec.grads()[unread.clone()].iter().all(|g| *g == 0.0), "step {step}");
         steps(&mut exec, &mut updater, step..step + 1);
+    }
+}
+
+/// Evaluation keeps a form of the params with batch normalisations folded in. It is that
+/// of the params and the state of now, whoever changed them.
+#[test]
+fn evaluation_sees_every_change() {
+    let mut graph = Graph::new([3, 9, 9].into());
+    let x = graph.conv2d("conv1", graph.input(), Conv2d::new(20, 3).padding(1).bias(false));
+    let x = graph.batch_norm("bn1", x);
+    let y = graph.activation("relu1", x, Activation::Relu);
+    let x = graph.conv2d("conv2", y, Conv2d::new(20, 1));
+    let x = graph.batch_norm("bn2", x);
+    let x = graph.add("add", x, y);
+    let x = graph.activation("relu2", x, Activation::Relu);
+    let x = graph.flatten("flatten", x);
+    let x = graph.linear("fc", x, 5);
+    graph.output(x, Loss::CrossEntropy);
+    let outputs = |exec: &mut Executor| {
+        let batch = Batch::<f32>::new(exec.plan(), N, 77);
+        exec.eval_input(N).copy_from_slice(&batch.x);
+        exec.evaluate(N, batch.targets());
+        exec.outputs(N).to_vec()
+    };
+    let mut exec = executor(&graph, 3);
+    let mut updater = Updater::new(exec.plan(), Updates::new(Optimizer::Sgd { lr: 0.1 }));
+    let mut seen = Vec::new();
+    for change in 0..4 {
+        match change {
+            1 => steps(&mut exec, &mut updater, 0..2),
+            2 => exec.params_mut().iter_mut().for_each(|p| *p *= 1.5),
+            3 => exec.state_mut().iter_mut().for_each(|s| *s = 0.5 * *s + 0.1),
+            _ => {}
+        }
+        let got = outputs(&mut exec);
+        let mut fresh = executor(&graph, 4);
+        fresh.params_mut().copy_from_slice(exec.params());
+        fresh.state_mut().copy_from_slice(exec.state());
+        assert_eq!(got, outputs(&mut fresh), "after change {change}");
+        assert!(
+            got.iter().all(|y| y.is_finite()) && !seen.contains(&got),
+            "change {change} changes something"
+        );
+        seen.push(got);
     }
 }

@@ -211,9 +211,11 @@ pub(super) fn packed(
     }
     let panels = packed[whole(packed)..][..k * n.next_multiple_of(tiles.lanes)].as_ptr();
     let most = block_of(tiles, n);
+    // A few rows read each panel once, from one end to the other.
+    let depth = if a.rows <= tiles.max_rows[tiles.wide - 1] { k } else { KC };
     for jc in (0..n).step_by(most) {
-        for pc in (0..k).step_by(KC) {
-            p.block(pool, Source::Whole(panels), jc, most.min(n - jc), pc, KC.min(k - pc));
+        for pc in (0..k).step_by(depth) {
+            p.block(pool, Source::Whole(panels), jc, most.min(n - jc), pc, depth.min(k - pc));
         }
     }
 }
@@ -355,6 +357,8 @@ impl Problem<'_> {
         let at = match source {
             Source::Direct => return none,
             Source::Packed(panels) => panels.0.wrapping_add((next.col - jc) * KC).cast_const(),
+            // Read once: the processor sees what comes.
+            Source::Whole(_) if kc > KC => return none,
             Source::Whole(panels) => panels.wrapping_add(next.col * self.a.cols + pc * width),
         };
         let left = kc * width;
