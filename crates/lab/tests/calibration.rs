@@ -1,10 +1,11 @@
 //! A few of the doctor's cases, each in a fraction of a second: the disease is
 //! named first, and healthy runs stay without one. The whole calibration is
-//! `cargo run --release -p kobai-lab --example calibrate`.
+//! `kobai doctor calibrate`.
 
 use kobai_data::Locations;
 use kobai_doctor::Severity;
 use kobai_lab::calibration::{self, Data, Request, summary};
+use std::sync::atomic::AtomicBool;
 
 const SICK: [&str; 12] = [
     "TDC-01",
@@ -29,7 +30,7 @@ fn a_few_cases_are_named_and_a_few_healthy_runs_are_not() {
     let cases: Vec<_> = sick.chain(healthy).collect();
     assert_eq!(cases.len(), SICK.len() + HEALTHY.len(), "a case is gone");
     let request = Request { cases, seeds: 1, threads: 2, data: Data::new(Locations::none()), cache: None };
-    let outcomes = calibration::run(&request, &|_, _| {}).unwrap();
+    let outcomes = calibration::run(&request, &AtomicBool::new(false), &|_, _| {}).unwrap();
     for o in &outcomes {
         let case = &request.cases[o.case];
         let serious: Vec<_> = o.doctor.iter().filter(|s| s.severity > Severity::Hint).collect();

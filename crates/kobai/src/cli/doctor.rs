@@ -21,6 +21,7 @@ pub(super) fn run(matches: &ArgMatches, terminal: &Terminal) -> Result<u8, Failu
     match matches.subcommand() {
         Some(("explain", m)) => explain(m, terminal.lang),
         Some(("faults", m)) => faults(m, terminal.lang),
+        Some(("calibrate", m)) => super::calibrate::run(m, terminal),
         Some(("torch-hook", _)) => print(TORCH_HOOK),
         _ => {
             let target = matches.get_one::<String>("experiment").map_or("", String::as_str);
@@ -231,7 +232,7 @@ fn examine(m: &ArgMatches, terminal: &Terminal) -> Result<u8, Failure> {
     Ok(if sick && m.get_flag("strict") { CLAIM } else { 0 })
 }
 
-fn cores() -> usize {
+pub(super) fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 

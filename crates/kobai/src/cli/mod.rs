@@ -2,6 +2,7 @@
 
 mod args;
 mod bench;
+mod calibrate;
 mod course;
 mod data;
 mod doctor;

@@ -99,6 +99,53 @@ impl Steps {
     }
 }
 
+/// Counts what is done of many things of one kind.
+pub(super) struct Tally {
+    bar: Option<ProgressBar>,
+    lines: Option<Mutex<Instant>>,
+    lang: Lang,
+}
+
+impl Tally {
+    pub(super) fn new(show: bool, lang: Lang) -> Self {
+        let terminal = std::io::stderr().is_terminal();
+        let bar = (show && terminal).then(|| {
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10));
+            let template = say!(
+                lang,
+                "{{bar:32}} {{pos}}/{{len}}  about {{eta}} left",
+                "{{bar:32}} {{pos}}/{{len}}  残り約 {{eta}}"
+            );
+            if let Ok(style) = ProgressStyle::with_template(&template) {
+                bar.set_style(style.progress_chars("█▉▊▋▌▍▎▏ "));
+            }
+            bar
+        });
+        let lines = (show && !terminal).then(|| Mutex::new(Instant::now()));
+        Tally { bar, lines, lang }
+    }
+
+    pub(super) fn done(&self, done: usize, of: usize) {
+        if let Some(bar) = &self.bar {
+            bar.set_length(of as u64);
+            bar.set_position(done as u64);
+        }
+        let Some(last) = &self.lines else { return };
+        let Ok(mut last) = last.try_lock() else { return };
+        if last.elapsed() >= PAUSE {
+            *last = Instant::now();
+            let line = say!(self.lang, "{done} of {of}\n", "{of} 件中 {done} 件\n");
+            let _ = std::io::stderr().lock().write_all(line.as_bytes());
+        }
+    }
+
+    pub(super) fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
 /// Columns that a text takes in a terminal.
 pub(super) fn columns(text: &str) -> usize {
     console::measure_text_width(text)

@@ -5,16 +5,19 @@
 //! |---|---|
 //! | `cases` | the experiments and what is known of them |
 //! | `rivals` | rules of published detectors |
+//! | `cures` | whether the cures are proved |
 //! | `table` | the confusion table, as text and as JSON |
 //!
 //! A run's record is kept in a folder, so that rules can be changed and judged
 //! anew without training again.
 
 mod cases;
+mod cures;
 mod rivals;
 mod table;
 
 pub use cases::{Case, Data, faults, healthy};
+pub use cures::{Cure, cure_table, cures, known_cures};
 pub use rivals::{RIVALS, Rival};
 pub use table::{Shares, Summary, summary};
 
@@ -25,7 +28,7 @@ use kobai_doctor::{DataFacts, Diagnosis, Record, Severity, diagnose};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// Raised whenever records of the same run would differ.
@@ -91,29 +94,75 @@ struct Kept {
     seconds: f64,
 }
 
-/// Runs every case with every seed. `tell` hears how many are done, of how many.
+impl Request {
+    fn jobs(&self) -> Vec<(usize, u64)> {
+        let cases = 0..self.cases.len();
+        (0..self.seeds).flat_map(|seed| cases.clone().map(move |case| (case, seed))).collect()
+    }
+
+    /// Records that are there already, and all that are asked for.
+    ///
+    /// # Errors
+    /// The first case that cannot be run.
+    pub fn known(&self) -> Result<(usize, usize), SessionError> {
+        let mut known = 0;
+        for case in &self.cases {
+            let subject = case.subject(&self.data)?;
+            let there = |seed: &u64| is_kept(self.cache.as_deref(), &name(&subject, *seed, RECORD));
+            known += (0..self.seeds).filter(there).count();
+        }
+        Ok((known, self.cases.len() * self.seeds as usize))
+    }
+}
+
+/// Runs every case with every seed, the first seed of all cases first. `tell`
+/// hears how many are done, of how many.
 ///
 /// # Errors
-/// The first case that cannot be run, for want of data.
-pub fn run(request: &Request, tell: &(dyn Fn(usize, usize) + Sync)) -> Result<Vec<Outcome>, SessionError> {
-    let jobs: Vec<(usize, u64)> =
-        (0..request.seeds).flat_map(|seed| (0..request.cases.len()).map(move |case| (case, seed))).collect();
+/// The first case that cannot be run, for want of data;
+/// [`SessionError::Interrupted`] if `stop` was set. What is done is in the cache.
+pub fn run(
+    request: &Request,
+    stop: &AtomicBool,
+    tell: &(dyn Fn(usize, usize) + Sync),
+) -> Result<Vec<Outcome>, SessionError> {
+    let jobs = request.jobs();
+    let each = |(case, seed): &(usize, u64)| one(request, *case, *seed);
+    let mut all = side_by_side(request, &jobs, stop, tell, each)?;
+    all.sort_by_key(|o| (o.case, o.seed));
+    Ok(all)
+}
+
+/// Does all jobs on some threads; results in the order of the jobs.
+fn side_by_side<J: Sync, T: Send>(
+    request: &Request,
+    jobs: &[J],
+    stop: &AtomicBool,
+    tell: &(dyn Fn(usize, usize) + Sync),
+    each: impl Fn(&J) -> Result<T, SessionError> + Sync,
+) -> Result<Vec<T>, SessionError> {
     let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    let out: Mutex<Vec<Result<Outcome, SessionError>>> = Mutex::default();
+    let out: Mutex<Vec<(usize, Result<T, SessionError>)>> = Mutex::default();
     std::thread::scope(|scope| {
         for _ in 0..request.threads.clamp(1, jobs.len().max(1)) {
             scope.spawn(|| {
-                while let Some((case, seed)) = jobs.get(next.fetch_add(1, Ordering::Relaxed)).copied() {
-                    let outcome = one(request, case, seed);
-                    out.lock().unwrap_or_else(PoisonError::into_inner).push(outcome);
+                while !stop.load(Ordering::Relaxed) {
+                    let i = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(job) = jobs.get(i) else { break };
+                    let made = each(job);
+                    out.lock().unwrap_or_else(PoisonError::into_inner).push((i, made));
                     tell(done.fetch_add(1, Ordering::Relaxed) + 1, jobs.len());
                 }
             });
         }
     });
-    let mut all: Vec<Outcome> =
-        out.into_inner().unwrap_or_else(PoisonError::into_inner).into_iter().collect::<Result<_, _>>()?;
-    all.sort_by_key(|o| (o.case, o.seed));
+    let mut all = out.into_inner().unwrap_or_else(PoisonError::into_inner);
+    all.sort_by_key(|(i, _)| *i);
+    let all = all.into_iter().map(|(_, made)| made).collect::<Result<Vec<T>, _>>()?;
+    if all.len() < jobs.len() {
+        let folder = request.cache.clone().unwrap_or_default();
+        return Err(SessionError::Interrupted { finished: all.len(), total: jobs.len(), folder });
+    }
     Ok(all)
 }
 
@@ -142,9 +191,8 @@ fn seen(diagnosis: &Diagnosis) -> Vec<Seen> {
 
 /// The record of a run, from the cache if it is there.
 fn record(subject: &Subject, seed: u64, cache: Option<&Path>) -> (Record, f64) {
-    let file = cache.map(|folder| folder.join(name(subject, seed)));
-    let kept = file.as_ref().and_then(|f| std::fs::read(f).ok());
-    if let Some(kept) = kept.and_then(|bytes| postcard::from_bytes::<Kept>(&bytes).ok()) {
+    let file = name(subject, seed, RECORD);
+    if let Some(kept) = kept::<Kept>(cache, &file) {
         let mut record = doctor::unwatched_with(subject, kept.data);
         record.done = kept.done;
         record.losses = kept.losses;
@@ -157,7 +205,7 @@ fn record(subject: &Subject, seed: u64, cache: Option<&Path>) -> (Record, f64) {
     let options = Options { seed, ..Options::default() };
     let examination = doctor::examine_subject(subject, &options, &|_| {});
     let (record, seconds) = (examination.record, examination.cost.seconds);
-    if let (Some(file), Some(folder)) = (file, cache) {
+    if cache.is_some() {
         let kept = Kept {
             data: record.data.clone(),
             done: record.done,
@@ -168,17 +216,36 @@ fn record(subject: &Subject, seed: u64, cache: Option<&Path>) -> (Record, f64) {
             tests: record.tests.clone(),
             seconds,
         };
-        // A cache that cannot be written is no cache.
-        let _ = std::fs::create_dir_all(folder);
-        let _ = postcard::to_stdvec(&kept).map(|bytes| std::fs::write(file, bytes));
+        keep(cache, &file, &kept);
     }
     (record, seconds)
 }
 
-/// The name of a record: everything that the run follows from.
-fn name(subject: &Subject, seed: u64) -> String {
+/// What kind of file of the cache a record is.
+const RECORD: &str = "";
+
+/// The name of a file in the cache: everything that it follows from.
+fn name(subject: &Subject, seed: u64, kind: &str) -> String {
     let mut hasher = Sha256::new();
     let settings = toml::to_string(&subject.table).unwrap_or_default();
-    hasher.update(format!("{VERSION} {} {seed} {settings}", crate::store::NUMERICS));
+    hasher.update(format!("{VERSION} {}{kind} {seed} {settings}", crate::store::NUMERICS));
     hasher.finalize().iter().take(12).map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn is_kept(cache: Option<&Path>, file: &str) -> bool {
+    cache.is_some_and(|folder| folder.join(file).is_file())
+}
+
+fn kept<T: serde::de::DeserializeOwned>(cache: Option<&Path>, file: &str) -> Option<T> {
+    let bytes = std::fs::read(cache?.join(file)).ok()?;
+    postcard::from_bytes(&bytes).ok()
+}
+
+/// Writes a file of the cache. A cache that cannot be written is no cache.
+fn keep<T: Serialize>(cache: Option<&Path>, file: &str, what: &T) {
+    let Some(folder) = cache else { return };
+    let _ = std::fs::create_dir_all(folder);
+    if let Ok(bytes) = postcard::to_stdvec(what) {
+        let _ = crate::store::write_whole(&folder.join(file), &bytes);
+    }
 }

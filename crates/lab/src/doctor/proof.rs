@@ -79,7 +79,13 @@ impl Verdict {
     /// Whether the prescription may be written into a file.
     #[must_use]
     pub fn works(self) -> bool {
-        matches!(self, Verdict::Proved | Verdict::Suggestive | Verdict::NotSpecific)
+        self.specific() || self == Verdict::NotSpecific
+    }
+
+    /// Whether it helps more than luck and more than another change.
+    #[must_use]
+    pub fn specific(self) -> bool {
+        matches!(self, Verdict::Proved | Verdict::Suggestive)
     }
 }
 

@@ -107,10 +107,13 @@ pub fn treat(
             // From the second round on, what was proved so far is the unchanged arm.
             let tried = prove(&now, &cured, finding, whole, &protocol, &mut treatment.steps);
             seen.push(changes.clone());
-            let works = tried.0.verdict.works();
+            let verdict = tried.0.verdict;
             treatment.attempts.push(Attempt { codes, changes, proof: tried.0 });
-            if works {
+            if verdict.works() && (verdict.specific() || found.is_none()) {
                 found = Some((cured, finding.code, finding.cure.edits.clone(), tried.1));
+            }
+            // What helps no more than another change is kept only if nothing better is found.
+            if verdict.specific() {
                 break;
             }
         }

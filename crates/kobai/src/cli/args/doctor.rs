@@ -89,6 +89,7 @@ pub(super) fn doctor(lang: Lang) -> Command {
             base("faults", t("diseases that --inject plants", "--inject で植え付けられる病気の一覧"), lang)
                 .arg(json(lang)),
         )
+        .subcommand(calibrate(lang))
         .subcommand(base(
             "torch-hook",
             t(
@@ -97,4 +98,52 @@ pub(super) fn doctor(lang: Lang) -> Command {
             ),
             lang,
         ))
+}
+
+fn calibrate(lang: Lang) -> Command {
+    let t = |en: &'static str, ja: &'static str| lang.pick(en, ja);
+    base(
+        "calibrate",
+        t(
+            "how often the doctor is right, on experiments with a known disease and healthy ones",
+            "病気の分かっている実験と健康な実験で、診断がどれだけ正しいかを測る",
+        ),
+        lang,
+    )
+    .arg(number("seeds", t("seeds of each case (5 by default)", "例ごとのシード数（既定は 5）")))
+    .arg(number(
+        "threads",
+        t("cases side by side (all cores by default)", "並行して調べる数（既定は全コア）"),
+    ))
+    .arg(Arg::new("only").long("only").value_name("TEXT,…").help(t(
+        "only cases whose name has the text, of a source, or of a fault such as C1",
+        "名前に文字列を含む例、出典、または C1 のような病気だけ",
+    )))
+    .arg(Arg::new("cure").long("cure").action(ArgAction::SetTrue).help(t(
+        "treat the sick cases instead: how many cures are proved",
+        "代わりに病気の例を治療し、証明された割合を出す",
+    )))
+    .arg(
+        Arg::new("verbose")
+            .long("verbose")
+            .action(ArgAction::SetTrue)
+            .help(t("every run in a line before the table", "表の前に、すべての学習を 1 行ずつ出す")),
+    )
+    .arg(
+        Arg::new("cache")
+            .long("cache")
+            .value_name("DIR")
+            .value_parser(value_parser!(std::path::PathBuf))
+            .help(t(
+                "where what is done is kept (runs/.cache/doctor by default)",
+                "済んだものを置くフォルダー（既定は runs/.cache/doctor）",
+            )),
+    )
+    .arg(
+        Arg::new("no-progress")
+            .long("no-progress")
+            .action(ArgAction::SetTrue)
+            .help(t("show no progress", "進捗を表示しない")),
+    )
+    .arg(json(lang))
 }
