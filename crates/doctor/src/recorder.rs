@@ -107,16 +107,19 @@ impl Recorder {
         }
     }
 
-    /// Pays for looks with at most this share of the training's arithmetic.
+    /// Pays for looks with at most this share of the arithmetic of a training of
+    /// so many steps.
     #[must_use]
-    pub fn capped(mut self, plan: &Plan, share: f64) -> Self {
+    pub fn capped(mut self, plan: &Plan, share: f64, steps: u64) -> Self {
         let batch = plan.options.batch as f64;
         let values: usize = plan.nodes.iter().filter(|n| watched(n)).map(|n| n.plan.output.len()).sum();
         let look = COST_PER_VALUE * values as f64 * batch + COST_PER_PARAM * plan.param_len() as f64;
         // Besides its products a step passes over every value and param too.
         let passes = 4.0 * values as f64 * batch + 8.0 * plan.param_len() as f64;
         let step = 6.0 * plan.macs() as f64 * batch + passes;
-        self.account = Some(Account { step, look, share, balance: CREDIT * look });
+        // A short training cannot pay back ten looks; two show at least where it began.
+        let balance = (CREDIT * look).min(0.5 * share * step * steps as f64).max(2.0 * look);
+        self.account = Some(Account { step, look, share, balance });
         self
     }
 

@@ -1,12 +1,13 @@
-//! The doctor at work: cures are proved, edits reach their places, watching
-//! changes no bit.
+//! The doctor at work: planted diseases are found and a healthy network is left
+//! alone, cures are proved, edits reach their places, watching changes no bit.
 
 use kobai_data::Locations;
-use kobai_doctor::Severity;
+use kobai_doctor::{Severity, checks, diagnose};
 use kobai_engine::Lang;
 use kobai_lab::doctor::report::{Style, report};
 use kobai_lab::doctor::{
-    Examination, Options, Origin, Protocol, Subject, Verdict, cured_file, examine_subject, post_mortem, treat,
+    Examination, FAULTS, Fault, Options, Origin, Protocol, Subject, Verdict, apply, changes, cured_file,
+    diff, examine_subject, inject, post_mortem, treat,
 };
 use kobai_lab::runner::Silent;
 use kobai_lab::session::{Completed, Request, Session};
@@ -34,6 +35,28 @@ name = "sgd"
 lr = 0.1 # of the course
 "#;
 
+const REGRESSION: &str = r#"
+schema = "kobai.experiment/1"
+id = "regression"
+
+[data]
+set = "sine"
+
+[model]
+loss = "mean-squared-error"
+activation = "tanh"
+init = "xavier"
+layers = [{ linear = 30 }, "activation", { linear = 30 }, "activation", { linear = "outputs" }]
+
+[training]
+steps = 1500
+batch = 64
+
+[optimizer]
+name = "adam"
+lr = 0.01
+"#;
+
 fn written(folder: &Path, name: &str, text: &str) -> String {
     let path = folder.join(name);
     std::fs::write(&path, text).unwrap();
@@ -52,6 +75,84 @@ fn examine(subject: &Subject) -> Examination {
 /// Codes of what is more than a hint, in order of belief.
 fn codes(e: &Examination) -> Vec<&'static str> {
     e.diagnosis.findings.iter().filter(|f| f.severity > Severity::Hint).map(|f| f.code).collect()
+}
+
+/// What is found of a planted disease: where, since when, and what is prescribed.
+/// No measured number stands here, so that it is the same on every machine.
+fn planted(fault: &Fault, healthy: &Subject) -> Result<String, String> {
+    let sick = healthy.edited(inject(healthy, fault).unwrap()).unwrap();
+    let e = examine(&sick);
+    let hint = |code: &str| code == "D032";
+    let found: Vec<&str> = match hint(fault.expect) {
+        true => e.diagnosis.findings.iter().map(|f| f.code).collect(),
+        false => codes(&e),
+    };
+    if !found.iter().take(3).any(|c| *c == fault.expect) {
+        return Err(format!("{} ({}): {found:?}", fault.id, fault.expect));
+    }
+    let name = checks::named(fault.expect).unwrap().about().name(Lang::En);
+    let f = e.diagnosis.findings.iter().find(|f| f.code == fault.expect).unwrap();
+    let (layer, severity) = (f.layer.as_deref().unwrap_or("-"), f.severity.name());
+    let since = if f.since_step.is_some() { "while training" } else { "before" };
+    let mut text = format!("{}: {} {name}; {severity}; {layer}; {since}\n", fault.id, fault.expect);
+    // Keys alone: how far a rate is moved is measured.
+    let cured = apply(&sick, &f.cure.edits).map_err(|why| format!("{}: {why:?}", fault.id))?;
+    for change in changes(&sick.table, &cured) {
+        text += &format!("    {}\n", change.key);
+    }
+    assert!(f.evidence.iter().all(|e| !e.normal.is_empty()) && !f.evidence.is_empty(), "{}", fault.id);
+    Ok(text)
+}
+
+#[test]
+fn planted_diseases_are_found_and_a_healthy_network_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let classes = subject(&written(folder.path(), "healthy.toml", HEALTHY), None);
+    let values = subject(&written(folder.path(), "regression.toml", REGRESSION), None);
+    assert_eq!(codes(&examine(&classes)), [""; 0]);
+    assert_eq!(codes(&examine(&values)), [""; 0]);
+    let healthy = |fault: &Fault| match fault.id {
+        "raw-targets" | "bounded-output" | "one-unit-softmax" => &values,
+        _ => &classes,
+    };
+    // Half of them beside the other half.
+    let (first, second) = FAULTS.split_at(FAULTS.len() / 2);
+    let half = |faults: &[Fault]| -> Vec<_> { faults.iter().map(|f| planted(f, healthy(f))).collect() };
+    let all = std::thread::scope(|scope| {
+        let beside = scope.spawn(|| half(first));
+        let rest = half(second);
+        let mut all = beside.join().unwrap();
+        all.extend(rest);
+        all
+    });
+    let missed: Vec<&String> = all.iter().filter_map(|r| r.as_ref().err()).collect();
+    assert!(missed.is_empty(), "{missed:#?}");
+    insta::assert_snapshot!("planted", all.into_iter().map(Result::unwrap).collect::<String>());
+    // Every check has a disease to plant; two show beside others or after a good training.
+    let without: Vec<&str> = checks::all()
+        .iter()
+        .map(|c| c.about().code)
+        .filter(|code| FAULTS.iter().all(|f| f.expect != *code))
+        .collect();
+    assert_eq!(without, ["D035", "D038"]);
+}
+
+#[test]
+fn chance_level_and_plateau_show_where_they_should() {
+    let folder = tempfile::tempdir().unwrap();
+    let of = |e: &Examination, code: &str| e.diagnosis.findings.iter().any(|f| f.code == code);
+    let zero = HEALTHY.replace("\"he\"", "\"zeros\"");
+    let e = examine(&subject(&written(folder.path(), "zero.toml", &zero), None));
+    assert!(of(&e, "D035") && !of(&e, "D038"));
+    // A training of which the second half gained nothing.
+    let mut record = examine(&subject(&written(folder.path(), "healthy.toml", HEALTHY), None)).record;
+    assert!(diagnose(&record).findings.iter().all(|f| f.code != "D038"));
+    let middle = record.points.len() / 3;
+    let best = record.points[middle].test_loss;
+    record.points[middle + 1..].iter_mut().for_each(|p| p.test_loss = 1.05 * best);
+    let found = diagnose(&record);
+    let plateau = found.findings.iter().find(|f| f.code == "D038").expect("a plateau");
+    assert_eq!((plateau.severity, plateau.since_step), (Severity::Hint, Some(record.points[middle].step)));
 }
 
 #[test]
@@ -77,6 +178,24 @@ fn the_course_s_failures_are_cured_by_name() {
         let cured = self::subject(&written(folder.path(), "cured.toml", &file), None);
         assert_eq!(Some(&cured.spec().training), treatment.cured.as_ref().map(|c| &c.spec().training));
         assert_ne!(codes(&examine(&cured)).first(), Some(&code));
+    }
+}
+
+#[test]
+fn the_three_failures_of_the_notes_are_named() {
+    // λ = 0.5, dropout 0.5, and Adam with dropout, where a decay of 0.5 had leaked in from an earlier cell.
+    for (row, code, key) in
+        [("l2_05", "D026", "l2 = "), ("half_free", "D027", "dropout = "), ("adam_015_leak", "D026", "l2 = ")]
+    {
+        let subject = subject("regularization-failures", Some(row));
+        let e = examine(&subject);
+        let style = Style { lang: Lang::Ja, color: false, width: 100 };
+        let text = report(style, Some(&subject), &e, None);
+        assert_eq!(e.diagnosis.first().map(|f| f.code), Some(code), "{row}: {text}");
+        assert!(
+            text.contains(&format!("- {key}0.")) && text.contains(&format!("+ {key}0.")),
+            "{row}: {text}"
+        );
     }
 }
 
@@ -168,7 +287,6 @@ lr = 1
 #[test]
 fn edits_reach_slots_blocks_and_defaults() {
     use kobai_doctor::{Edit, Setting};
-    use kobai_lab::doctor::{apply, changes, diff};
     let folder = tempfile::tempdir().unwrap();
     let subject = subject(&written(folder.path(), "nested.toml", NESTED), None);
     let dropouts: Vec<String> =

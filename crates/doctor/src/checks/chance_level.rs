@@ -12,8 +12,8 @@ const ABOUT: About = About {
     stage: Stage::Symptom,
     page: Page {
         measures: [
-            "Training accuracy within two binomial standard errors of the most frequent class (regression: loss above 97 % of the targets' variance) after at least 100 steps.",
-            "100 ステップ以降の訓練正解率が、最多クラスの割合から二項標準誤差の 2 倍以内（回帰では、損失が目標値の分散の 97 % 超）。",
+            "Training accuracy within two binomial standard errors of the most frequent class (regression: loss above 97 % of the targets' variance) after at least 100 steps; a warning while it is hardly better (15 % of the way to all right; regression: 85 %).",
+            "100 ステップ以降の訓練正解率が、最多クラスの割合から二項標準誤差の 2 倍以内（回帰では、損失が目標値の分散の 97 % 超）。それよりわずかに良いだけ（全問正解までの 15 % 未満、回帰では 85 % 超）なら注意。",
         ],
         hurts: [
             "Nothing was learned. This names the symptom; the findings beside it name the cause.",
@@ -34,10 +34,21 @@ impl Check for This {
     }
 
     fn look(&self, r: &Record) -> Option<Finding> {
-        if r.done < 100 && r.non_finite.is_none() || !r.learned_nothing() {
+        if r.done < 100 && r.non_finite.is_none() {
             return None;
         }
         let end = r.end()?;
+        let nothing = r.learned_nothing();
+        // Hardly more than nothing is no health either.
+        let hardly = r.not_converged()
+            && if r.classifies() {
+                end.train_accuracy < r.chance() + 0.15 * (1.0 - r.chance())
+            } else {
+                end.train_loss > 0.85 * r.trivial_loss()
+            };
+        if !(nothing || hardly) {
+            return None;
+        }
         let mut evidence = if r.classifies() {
             vec![Evidence::new(
                 words!("training accuracy", "訓練正解率"),
@@ -58,15 +69,20 @@ impl Check for This {
                 "< 0.99",
             ));
         }
-        let mut found = ABOUT.found(
-            Severity::Disease,
-            0.6,
-            words!(
+        let (severity, belief, what) = if nothing {
+            let what = words!(
                 "the network is no better than saying the most frequent answer",
                 "最も多い答えを言うのと変わらない"
-            ),
-            evidence,
-        );
+            );
+            (Severity::Disease, 0.6, what)
+        } else {
+            let what = words!(
+                "the network is hardly better than saying the most frequent answer",
+                "最も多い答えを言うのとほとんど変わらない"
+            );
+            (Severity::Warning, 0.5, what)
+        };
+        let mut found = ABOUT.found(severity, belief, what, evidence);
         match r.tests.memorise {
             Some((before, after)) if after < 0.1 * before => {
                 found = found.not(words!(

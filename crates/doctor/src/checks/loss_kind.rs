@@ -49,7 +49,9 @@ impl Check for This {
             (true, false) => "cross-entropy",
             _ => "mean-squared-error",
         };
-        let mild = values && loss == Loss::MeanSquaredError;
+        // Squared errors of class scores learn, only slower.
+        let learned = r.end().is_none_or(|e| e.train_accuracy >= 0.9);
+        let mild = values && loss == Loss::MeanSquaredError && learned;
         let severity = match (r.points.is_empty() || r.not_converged() || r.non_finite.is_some(), mild) {
             (true, _) => Severity::Disease,
             (_, true) => Severity::Hint,

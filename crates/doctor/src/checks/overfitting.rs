@@ -12,8 +12,8 @@ const ABOUT: About = About {
     stage: Stage::Fit,
     page: Page {
         measures: [
-            "Test loss above 1.1 times its least value and rising since (Mann–Kendall, 5 %), while the training loss falls and lies below half of the test loss.",
-            "テスト損失が最小値の 1.1 倍を超え、そこから上昇している（Mann–Kendall、5 %）一方、訓練損失は下がり続け、テスト損失の半分未満であること。",
+            "Test loss above 1.1 times its least value and rising since (Mann–Kendall, 5 %), while the training loss falls and lies below half of the test loss. A disease where the accuracy falls, or the loss rises by half and above 0.3 of what knowing nothing costs; a hint below 0.1 of it.",
+            "テスト損失が最小値の 1.1 倍を超え、そこから上昇している（Mann–Kendall、5 %）一方、訓練損失は下がり続け、テスト損失の半分未満であること。正解率が下がるか、損失が 1.5 倍かつ無知の損失の 0.3 倍を超えれば病気、0.1 倍未満なら参考。",
         ],
         hurts: [
             "The network learns the training examples by heart; on new ones it gets worse.",
@@ -54,10 +54,13 @@ impl Check for This {
         let error = (2.0 * a * (1.0 - a) / r.data.test_examples.max(1) as f64).sqrt();
         let falls = r.classifies() && least.test_accuracy - end.test_accuracy > 2.0 * error;
         let rise = end.test_loss / least.test_loss;
-        let severity = match (falls || !r.classifies() || rise > 1.5, r.classifies() && rise < 1.2) {
-            (true, _) => Severity::Disease,
-            (_, true) => Severity::Hint,
-            _ => Severity::Warning,
+        // What is lost against knowing nothing: a tiny loss may double and harm nobody.
+        let loss = end.test_loss / r.trivial_loss();
+        let severity = match r.classifies() {
+            false => Severity::Disease,
+            true if falls || (rise > 1.5 && loss > 0.3) => Severity::Disease,
+            true if rise < 1.2 || loss < 0.1 => Severity::Hint,
+            true => Severity::Warning,
         };
         let evidence = vec![
             Evidence::new(words!("test loss over its least", "テスト損失 / 最小値"), rise, "≤ 1.1"),

@@ -40,7 +40,7 @@ impl Check for This {
         }
         // A network that learns something may still be held back: the run without says so.
         let held = r.tests.without_penalty.is_some_and(|(with, without)| {
-            without < 0.5 * with && with - without > 0.1 * r.trivial_loss()
+            without < 0.65 * with && with - without > 0.05 * r.trivial_loss()
         });
         if !(r.not_converged() || held) {
             return None;

@@ -44,7 +44,9 @@ impl Check for This {
         let (drop_now, drop_best) = (start - now, start - best);
         let scan = factor > 1.0 && drop_best > 2.0 * drop_now.max(0.0) && drop_best > 0.05 * start;
         // All updates together move the weights by less than a third, however they add up.
-        let still = u > 0.0 && u < 1e-4 && u * (r.done as f64) < 0.3;
+        // A network that too large a step has thrown away does not move either: there a
+        // lower rate does better.
+        let still = u > 0.0 && u < 1e-4 && u * (r.done as f64) < 0.3 && factor >= 1.0;
         if !(scan || still) {
             return None;
         }

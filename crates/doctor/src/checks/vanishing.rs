@@ -12,8 +12,8 @@ const ABOUT: About = About {
     stage: Stage::Initial,
     page: Page {
         measures: [
-            "Decades by which the gradient with respect to the layers' outputs shrinks per layer towards the input (above 0.3) and in all (above 3), at most looks, while the network is not trained; or weight gradients of first over last layer below 0.001.",
-            "層の出力に関する勾配が、入力に向かって 1 層ごとに縮む桁数（0.3 超）と全体（3 超）。未学習のまま、見たステップの半数以上で。または第 1 層と最終層の重みの勾配の比が 0.001 未満。",
+            "Decades by which the gradient with respect to the layers' outputs shrinks per layer towards the input (above 0.3) and in all (above 3; above 2 where sigmoids or tanh have let nothing through), at most looks, while the network is not trained; or weight gradients of first over last layer below 0.001.",
+            "層の出力に関する勾配が、入力に向かって 1 層ごとに縮む桁数（0.3 超）と全体（3 超。シグモイドや tanh が何も通さなかった場合は 2 超）。未学習のまま、見たステップの半数以上で。または第 1 層と最終層の重みの勾配の比が 0.001 未満。",
         ],
         hurts: [
             "The layers near the input hardly move, and what they pass on stays noise.",
@@ -55,8 +55,14 @@ impl Check for This {
             }
             _ => 1.0,
         };
+        let squashing = r
+            .hidden_activations()
+            .iter()
+            .any(|(_, a)| matches!(a, Activation::Sigmoid(_) | Activation::Tanh));
+        // Where squashing units have let nothing through at all, two decades will do.
+        let most = if squashing && r.learned_nothing() { 2.0 } else { 3.0 };
         let sick =
-            |look: &Look| fall(look).is_some_and(|(s, range)| s > 0.3 && (range > 3.0 || ratio(look) < 1e-3));
+            |look: &Look| fall(look).is_some_and(|(s, range)| s > 0.3 && (range > most || ratio(look) < 1e-3));
         let first = r.mostly(sick)?;
         let (s, range) = r.looks.iter().rfind(|l| sick(l)).and_then(fall)?;
         let layer = first.layers.first()?;
@@ -66,7 +72,7 @@ impl Check for This {
                 s,
                 "≤ 0.3",
             ),
-            Evidence::new(words!("decades in all", "全体の桁数"), range, "≤ 3"),
+            Evidence::new(words!("decades in all", "全体の桁数"), range, format!("≤ {most}")),
             Evidence::new(
                 words!(
                     "weight gradient of `{0}` over the last layer's",
@@ -82,17 +88,13 @@ impl Check for This {
                 "1e-4 – 1e-1",
             ),
         ];
-        let squashing = r
-            .hidden_activations()
-            .iter()
-            .any(|(_, a)| matches!(a, Activation::Sigmoid(_) | Activation::Tanh));
         let edit = if squashing {
             Edit::Activations { to: "relu", init: "he" }
         } else {
             Edit::Set { key: "model.init", to: Setting::Word("he".into()) }
         };
         let mut found = ABOUT
-            .found(Severity::Disease, belief((s / 0.3).max(range / 3.0)), words!("on its way back to `{0}` the gradient shrinks by {range:.1} decades", "`{0}` に戻るまでに勾配が {range:.1} 桁縮む", layer.layer), evidence)
+            .found(Severity::Disease, belief((s / 0.3).max(range / most)), words!("on its way back to `{0}` the gradient shrinks by {range:.1} decades", "`{0}` に戻るまでに勾配が {range:.1} 桁縮む", layer.layer), evidence)
             .at(&layer.layer)
             .since(first.step)
             .not(words!("a trained network has small gradients in all layers alike; this one is not trained", "学習済みなら全層の勾配が一様に小さいが、これは未学習である"))

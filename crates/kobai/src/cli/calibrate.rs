@@ -9,9 +9,10 @@ use kobai_data::Locations;
 use kobai_engine::{Explanation, Lang, say};
 use kobai_lab::calibration::{self, Case, Data, Outcome, Request};
 use kobai_lab::session::SessionError;
+use kobai_lab::store;
 use std::fmt::Write as _;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Seconds of one core that an examination and a treatment of these small
 /// experiments take, about.
@@ -29,6 +30,9 @@ pub(super) fn run(m: &ArgMatches, terminal: &Terminal) -> Result<u8, Failure> {
         data: Data::new(Locations::none()),
         cache: Some(cache),
     };
+    if let Some(folder) = m.get_one::<PathBuf>("write") {
+        return written(&request, folder, lang);
+    }
     let cure = m.get_flag("cure");
     let failure = |e: SessionError| Failure::session(&e, lang);
     let (known, all) =
@@ -81,6 +85,27 @@ pub(super) fn run(m: &ArgMatches, terminal: &Terminal) -> Result<u8, Failure> {
     print(&text)
 }
 
+/// Writes the cases as experiment files, with what is known of them at the head.
+fn written(request: &Request, folder: &Path, lang: Lang) -> Result<u8, Failure> {
+    std::fs::create_dir_all(folder).map_err(|e| Failure::output(&e))?;
+    for case in &request.cases {
+        let subject = case.subject(&request.data).map_err(|e| Failure::session(&e, lang))?;
+        let (id, source, known) = (&case.id, &case.source, expected(case));
+        let head = format!("# {id} {source}: {known}\n\n");
+        let path = folder.join(format!("{id}.toml"));
+        store::write_whole(&path, format!("{head}{}", subject.experiment.resolved()).as_bytes())
+            .map_err(|e| Failure::store(&e, lang))?;
+    }
+    let (n, shown) = (request.cases.len(), folder.display());
+    print(&say!(lang, "{n} files in {shown}\n", "{shown} に {n} 件\n"))
+}
+
+/// Keys of the diseases that are right, and where.
+fn expected(case: &Case) -> String {
+    let layer = case.layer.as_deref().map_or(String::new(), |l| format!("@{l}"));
+    if case.expect.is_empty() { "healthy".into() } else { format!("{}{layer}", case.expect.join("|")) }
+}
+
 /// The cases that are asked for.
 fn cases(m: &ArgMatches, lang: Lang) -> Result<Vec<Case>, Failure> {
     let only: Vec<&str> =
@@ -116,14 +141,13 @@ fn line_of(case: &Case, o: &Outcome) -> String {
             format!("{}/{}{layer} {} {:.2}", s.code, s.disease, s.severity.name(), s.probability)
         })
         .collect();
-    let expected = if case.expect.is_empty() { "healthy".into() } else { case.expect.join("|") };
-    let layer = case.layer.as_deref().map_or(String::new(), |l| format!("@{l}"));
     let mut text = String::new();
     let _ = writeln!(
         text,
-        "{} #{} [{expected}{layer}] score {:.3}, {:.1} s: {}",
+        "{} #{} [{}] score {:.3}, {:.1} s: {}",
         case.id,
         o.seed,
+        expected(case),
         o.score,
         o.seconds,
         if found.is_empty() { "–".into() } else { found.join("; ") }

@@ -50,18 +50,12 @@ fn print_documents(mut documents: Vec<serde_json::Value>) -> Result<u8, Failure>
 /// A post-mortem of a run folder.
 fn folder(path: &Path, m: &ArgMatches, terminal: &Terminal) -> Result<u8, Failure> {
     let lang = terminal.lang;
+    if !path.join("experiment.toml").is_file() {
+        return Err(no_run(path, lang));
+    }
     let found = post_mortem(path, &origin(m)).map_err(|e| Failure::session(&e, lang))?;
     if found.is_empty() {
-        let shown = path.display();
-        return Err(Failure::new(
-            DATA,
-            Explanation::new(say!(lang, "there is no run in {shown}", "{shown} に学習の記録がありません"))
-                .hint(say!(
-                    lang,
-                    "a run folder is what `kobai lab run` leaves, such as runs/vanishing-gradient-digits",
-                    "`kobai lab run` が残すフォルダー（例: runs/vanishing-gradient-digits）を指定してください"
-                )),
-        ));
+        return Err(no_run(path, lang));
     }
     let sick = found.iter().any(|(_, e, _)| !e.diagnosis.healthy());
     if m.get_flag("json") {
@@ -82,6 +76,20 @@ fn folder(path: &Path, m: &ArgMatches, terminal: &Terminal) -> Result<u8, Failur
     Ok(if sick && m.get_flag("strict") { CLAIM } else { 0 })
 }
 
+fn no_run(path: &Path, lang: Lang) -> Failure {
+    let shown = path.display();
+    Failure::new(
+        DATA,
+        Explanation::new(say!(lang, "there is no run in {shown}", "{shown} に学習の記録がありません")).hint(
+            say!(
+                lang,
+                "a run folder is what `kobai lab run` leaves, such as runs/vanishing-gradient-digits",
+                "`kobai lab run` が残すフォルダー（例: runs/vanishing-gradient-digits）を指定してください"
+            ),
+        ),
+    )
+}
+
 /// A training of another framework.
 fn foreign(path: &Path, m: &ArgMatches, terminal: &Terminal) -> Result<u8, Failure> {
     let lang = terminal.lang;
@@ -90,7 +98,22 @@ fn foreign(path: &Path, m: &ArgMatches, terminal: &Terminal) -> Result<u8, Failu
         let what = say!(lang, "cannot read {shown}", "{shown} を読めません");
         Failure::new(DATA, Explanation::new(what).fact(e.to_string()))
     })?;
-    let (examination, by) = foreign_run(&shown, &text).map_err(|e| Failure::new(DATA, e.explain(lang)))?;
+    let (examination, by) = foreign_run(&shown, &text).map_err(|e| {
+        let explanation = e.explain(lang);
+        // The log of a run of ours has its network and its settings in the run's folder.
+        let run = path.parent().and_then(Path::parent).filter(|run| run.join("experiment.toml").is_file());
+        Failure::new(
+            DATA,
+            match run.map(Path::display) {
+                Some(run) => explanation.hint(say!(
+                    lang,
+                    "this is the log of a run: `kobai doctor {run}` reads it",
+                    "これは学習の記録の一部です。`kobai doctor {run}` で読めます"
+                )),
+                None => explanation,
+            },
+        )
+    })?;
     if m.get_flag("json") {
         print_documents(vec![document(None, &examination, None)])?;
     } else {

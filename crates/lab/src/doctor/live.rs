@@ -65,8 +65,11 @@ impl Live {
     /// Watches the run of a record that knows its network, settings and data.
     pub(crate) fn new(record: Record, cap: f64, log: Option<File>) -> Live {
         // Half for looks, half for what is made of them.
-        let recorder =
-            Recorder::new(&record.plan, record.settings.updates.penalty).capped(&record.plan, 0.5 * cap);
+        let recorder = Recorder::new(&record.plan, record.settings.updates.penalty).capped(
+            &record.plan,
+            0.5 * cap,
+            record.settings.steps,
+        );
         let next = (record.settings.steps / 16).max(1);
         Live {
             recorder,

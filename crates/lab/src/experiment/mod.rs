@@ -10,6 +10,7 @@
 mod axes;
 mod blocks;
 mod claim;
+mod elsewhere;
 mod error;
 mod feed;
 mod model;

@@ -48,7 +48,7 @@ impl Model {
         };
         let activation = match model.string("activation")? {
             None => None,
-            Some(word) => Some(activation(&model, "activation", word, sigmoid)?),
+            Some(word) => Some(between(&model, word, sigmoid)?),
         };
         let init = match model.string("init")? {
             None => Init::HeNormal(Fan::In),
@@ -167,7 +167,7 @@ impl Slots {
 
 /// What layers that say nothing about it use.
 pub(super) struct Defaults {
-    activation: Option<Activation>,
+    activation: Option<LayerKind>,
     init: Init,
     sigmoid: SigmoidGradient,
     outputs: Option<usize>,
@@ -224,8 +224,8 @@ impl Defaults {
             "softmax" => Softmax.into(),
             "global-avg-pool" => AdaptiveAvgPool2d::new(1, 1).into(),
             "lrn" => LocalResponseNorm::new(5).into(),
-            "activation" => match self.activation {
-                Some(activation) => activation.into(),
+            "activation" => match &self.activation {
+                Some(layer) => layer.clone(),
                 None => {
                     return model.missing("activation");
                 }
@@ -334,6 +334,14 @@ impl Defaults {
         };
         layer.finish()?;
         Ok((name, made))
+    }
+}
+
+/// What stands between layers: an activation, or a soft-max where one was put by mistake.
+fn between(at: &Reader<'_>, word: &str, sigmoid: SigmoidGradient) -> Read<LayerKind> {
+    match word {
+        "softmax" => Ok(Softmax.into()),
+        _ => Ok(activation(at, "activation", word, sigmoid)?.into()),
     }
 }
 

@@ -1,8 +1,8 @@
 //! Reading TOML with paths: every error names its key, and no key is ignored.
 
+use super::elsewhere::meant;
 use super::error::{Expected, ExperimentError, ExperimentProblem};
 use crate::results::Text;
-use kobai_engine::text::nearest;
 use std::cell::RefCell;
 use toml::{Table, Value};
 
@@ -83,7 +83,7 @@ impl<'a> Reader<'a> {
     /// that one is the mistake.
     pub(super) fn missing<T>(&self, key: &str) -> Read<T> {
         let asked = self.asked.borrow().clone();
-        let slip = self.table.keys().find(|k| !asked.contains(k) && nearest(k, [key]).is_some());
+        let slip = self.table.keys().find(|k| !asked.contains(k) && meant(k, [key]).is_some());
         match slip {
             Some(slip) => self.fail(slip, |path| ExperimentProblem::UnknownKey {
                 key: path,
@@ -229,7 +229,7 @@ impl<'a> Reader<'a> {
             None => self.fail(key, |key| ExperimentProblem::Choice {
                 key,
                 got: got.into(),
-                nearest: nearest(got, known.iter().map(|(w, _)| *w)).map(String::from),
+                nearest: meant(got, known.iter().map(|(w, _)| *w)).map(String::from),
                 known: known.iter().map(|(w, _)| (*w).to_string()).collect(),
             }),
         }
@@ -249,7 +249,7 @@ impl<'a> Reader<'a> {
                 let mut known = asked.clone();
                 known.sort();
                 known.dedup();
-                let nearest = nearest(unknown, known.iter().map(String::as_str)).map(String::from);
+                let nearest = meant(unknown, known.iter().map(String::as_str)).map(String::from);
                 self.fail(unknown, |key| ExperimentProblem::UnknownKey { key, nearest, known })
             }
         }

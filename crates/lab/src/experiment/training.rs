@@ -178,6 +178,13 @@ pub(super) fn updates(at: Reader<'_>) -> Read<Updates> {
         "course-adam",
     ];
     let name = at.must_string("name")?;
+    if name == "sgd" && at.value("momentum").is_some() {
+        return at.fail("momentum", |key| ExperimentProblem::UnknownKey {
+            key,
+            nearest: Some("name = \"momentum\"".into()),
+            known: vec!["lr".into()],
+        });
+    }
     let lr = match at.float("lr")? {
         Some(lr) => positive(&at, "lr", lr)?,
         None => return at.missing("lr"),

@@ -124,6 +124,16 @@ fn calibrate(lang: Lang) -> Command {
         "代わりに病気の例を治療し、証明された割合を出す",
     )))
     .arg(
+        Arg::new("write")
+            .long("write")
+            .value_name("DIR")
+            .value_parser(value_parser!(std::path::PathBuf))
+            .help(t(
+                "run nothing; write the cases as experiment files",
+                "学習せずに、例を実験ファイルとして書き出す",
+            )),
+    )
+    .arg(
         Arg::new("verbose")
             .long("verbose")
             .action(ArgAction::SetTrue)

@@ -14,8 +14,19 @@ use toml::{Table, Value};
 /// Layers that an activation separates.
 const WEIGHTED: [&str; 2] = ["linear", "conv"];
 /// Words and keys of activations between layers.
-const ACTIVATIONS: [&str; 10] =
-    ["activation", "sigmoid", "tanh", "relu", "leaky-relu", "elu", "gelu", "softplus", "hard-swish", "relu6"];
+const ACTIVATIONS: [&str; 11] = [
+    "activation",
+    "sigmoid",
+    "tanh",
+    "relu",
+    "leaky-relu",
+    "elu",
+    "gelu",
+    "softplus",
+    "hard-swish",
+    "relu6",
+    "exp",
+];
 
 /// A subject's file after some edits.
 ///
@@ -289,7 +300,9 @@ pub(super) fn is_weighted(layer: &Value) -> bool {
 fn activations(table: &mut Table, to: &str, init: &str) -> Result<(), Text> {
     fn walk(list: &mut [Value], last: usize, to: &str) {
         for layer in list.iter_mut().take(last) {
-            if is_activation(layer) && layer.as_str() != Some("activation") {
+            // A soft-max between layers stands where an activation should.
+            let fits = is_activation(layer) || layer.as_str() == Some("softmax");
+            if fits && layer.as_str() != Some("activation") {
                 *layer = Value::String(to.into());
             } else if let Some(block) = layer.as_table_mut() {
                 inner_lists(block).for_each(|inner| walk(inner, usize::MAX, to));
