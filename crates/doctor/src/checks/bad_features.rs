@@ -45,7 +45,10 @@ impl Check for This {
             return Some(
                 ABOUT
                     .found(Severity::Disease, 0.99, what, evidence)
-                    .because(words!("repair or drop these examples", "その例を直すか除く")),
+                    .cure(
+                        vec![Edit::Set { key: "data.prepare.drop_non_finite", to: Setting::Flag(true) }],
+                        words!("learns without these examples; better is to repair them", "その例を除いて学ぶ。直せるならその方がよい"),
+                    ),
             );
         }
         let severity = match (share > 0.5, d.features < 32 && d.constant > 0) {
