@@ -84,6 +84,7 @@ fn mistakes_in_the_command() {
         &["lab", "run", "vanishing-gradient", "--steps", "-3"],
         &["lab", "run", "vanishing-gradient", "--set", "optimizer.learning_rate=1"],
         &["lab", "run", "vanishing-gradient", "--data", "minst"],
+        &["lab", "run", "all", "--rows", "base"],
         &["data", "show", "digit"],
         &["data", "get", "mnist", "--offline", "--data-dir", "/nonexistent/data"],
         &["bench", "W99"],

@@ -6,6 +6,10 @@
 //! decides: entirely where the condition is true, the claim *holds*; entirely
 //! where it is false, it *does not hold*; otherwise it is *undecided*, which is
 //! an honest answer, and the number of seeds that would decide is estimated.
+//!
+//! A ratio that spreads over factors from seed to seed is no case for an
+//! interval around its mean: one large value widens it below zero, where no
+//! ratio can be. `log10(row.measure)` decides it by its decades.
 
 use crate::groups;
 use crate::results::{Claim, Condition, Row, Text, Verdict};
@@ -108,8 +112,21 @@ pub struct Evidence<'a> {
     pub surfaces: Option<&'a Surfaces>,
 }
 
+/// What is inside of `log10(…)`, if a word is that.
+fn in_log(word: &str) -> Option<&str> {
+    word.strip_prefix("log10(")?.strip_suffix(')')
+}
+
+/// The words of an expression that name something, without functions.
+fn names(expression: &str) -> impl Iterator<Item = &str> {
+    expression.split_whitespace().map(|word| in_log(word).unwrap_or(word))
+}
+
 /// The values of one operand over seeds.
 fn operand(evidence: Evidence<'_>, name: &str) -> Option<Vec<f64>> {
+    if let Some(name) = in_log(name) {
+        return Some(operand(evidence, name)?.into_iter().map(libm::log10).collect());
+    }
     if let Some(value) = computed(name) {
         return Some(vec![value]);
     }
@@ -154,8 +171,7 @@ impl ClaimSpec {
     /// Rows and groups in the expression that are not among `rows`.
     #[must_use]
     pub fn unknown_rows(&self, rows: &[String]) -> Vec<String> {
-        self.measure
-            .split_whitespace()
+        names(&self.measure)
             .filter(|word| word.contains('.') && !word.starts_with("surface.") && computed(word).is_none())
             .filter_map(|word| word.split_once('.').map(|(row, _)| row.to_string()))
             .filter(|row| !rows.contains(row))
@@ -165,7 +181,7 @@ impl ClaimSpec {
     /// Measures on surfaces in the expression that `spec` does not produce.
     #[must_use]
     pub fn unknown_surfaces(&self, spec: Option<&SurfaceSpec>) -> Vec<String> {
-        let words = self.measure.split_whitespace().filter(|word| word.starts_with("surface."));
+        let words = names(&self.measure).filter(|word| word.starts_with("surface."));
         words
             .filter(|word| !spec.is_some_and(|s| s.measures().iter().any(|m| m == word)))
             .map(String::from)
@@ -175,7 +191,7 @@ impl ClaimSpec {
     /// Decides the claim.
     #[must_use]
     pub fn decide(&self, evidence: Evidence<'_>) -> Claim {
-        let is_computed = self.measure.split_whitespace().all(|w| computed(w).is_some() || !w.contains('.'));
+        let is_computed = names(&self.measure).all(|w| computed(w).is_some() || !w.contains('.'));
         let values = measure(evidence, &self.measure).unwrap_or_default();
         let finite = !values.is_empty() && values.iter().all(|v| v.is_finite());
         let summary = Summary::of(&values, CONFIDENCE);
@@ -344,6 +360,11 @@ mod tests {
         assert_eq!(decide("a.test / b.test", Condition::Above(1.0), &rows), Verdict::Holds);
         // From left to right: 0.9 − 0.8 + 0.91 and so on; none is below 0.9.
         assert_eq!(decide("a.test - b.test + c.test", Condition::Above(0.9), &rows), Verdict::Holds);
+        // Each is far above 1/100, but the interval of their mean is not.
+        let wide = [row("r", &[0.3, 9.0, 0.2, 0.4, 0.5, 0.6, 0.3, 0.8])];
+        assert_eq!(decide("r.test", Condition::Above(0.01), &wide), Verdict::Undecided);
+        assert_eq!(decide("log10(r.test)", Condition::Above(-2.0), &wide), Verdict::Holds);
+        assert_eq!(decide("log10(r.test", Condition::Above(-2.0), &wide), Verdict::Undecided);
         assert_eq!(decide("a.test * b.test", Condition::Above(0.0), &rows), Verdict::Undecided);
     }
 

@@ -113,6 +113,8 @@ pub struct Published {
     pub mean: f64,
     /// Its standard deviation over seeds.
     pub sd: f64,
+    /// Its lowest and its highest seed.
+    pub range: [f64; 2],
     /// Its number of seeds.
     pub n: u32,
 }

@@ -192,6 +192,7 @@ fn charts_that_the_report_does_not_draw_are_sound() {
     assert_eq!(faults(&chart.svg()), Vec::<String>::new());
     // Nothing at all can be drawn, too.
     let empty = Multiples {
+        behind: vec![],
         title: "nothing".into(),
         x: Axis::default(),
         y: Axis::log(""),

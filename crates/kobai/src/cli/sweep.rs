@@ -63,10 +63,7 @@ pub(super) fn run(m: &ArgMatches, terminal: &Terminal) -> Result<u8, Failure> {
     );
     text += &sweep::text(&swept, lang, terminal.width);
     if let Some(best) = swept.points.first() {
-        let set: Vec<String> =
-            swept.spec.keys.iter().zip(&best.values).map(|(k, v)| format!("--set {}={v}", k.key)).collect();
-        let row = if swept.spec.rows.is_empty() { String::new() } else { format!(" --rows {}", best.row) };
-        let command = format!("kobai lab run {experiment}{row} {}", set.join(" "));
+        let command = &best.command;
         let _ = writeln!(
             text,
             "\n{}",

@@ -1,5 +1,7 @@
 //! Lines of equal value of a function of two numbers, by marching squares.
 
+use std::collections::{BTreeMap, VecDeque};
+
 /// Values on a grid: `columns` × `rows`, row by row, the lowest y first.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Field {
@@ -25,6 +27,38 @@ impl Field {
     pub fn levels(&self, count: usize) -> Vec<f64> {
         let Some([lo, hi]) = super::scale::extent(self.values.iter().copied()) else { return Vec::new() };
         (1..=count).map(|i| lo + (hi - lo) * i as f64 / (count + 1) as f64).collect()
+    }
+
+    /// The lines of one level: its segments, joined where they meet.
+    #[must_use]
+    pub fn lines(&self, level: f64) -> Vec<Vec<[f64; 2]>> {
+        // Neighbouring cells compute a crossing from either end: equal but for rounding.
+        let key = |p: [f64; 2]| p.map(|x| (x * 1e6).round() as i64);
+        let segments = self.segments(level);
+        let mut ends: BTreeMap<[i64; 2], Vec<usize>> = BTreeMap::new();
+        for (i, segment) in segments.iter().enumerate() {
+            segment.iter().for_each(|p| ends.entry(key(*p)).or_default().push(i));
+        }
+        let mut used = vec![false; segments.len()];
+        let mut next = |at: [f64; 2]| {
+            let i = *ends.get(&key(at))?.iter().find(|i| !used[**i])?;
+            used[i] = true;
+            let [a, b] = segments[i];
+            Some(if key(a) == key(at) { b } else { a })
+        };
+        let mut all = Vec::new();
+        for segment in &segments {
+            let Some(second) = next(segment[0]) else { continue };
+            let mut line = VecDeque::from([segment[0], second]);
+            while let Some(p) = next(line[line.len() - 1]) {
+                line.push_back(p);
+            }
+            while let Some(p) = next(line[0]) {
+                line.push_front(p);
+            }
+            all.push(line.into());
+        }
+        all
     }
 
     /// The segments of one level, in units of the grid: from 0 to `columns − 1`
@@ -74,7 +108,11 @@ mod tests {
                 assert!(((x * x + y * y).sqrt() - 1.0).abs() < h * h / 4.0, "{x} {y}");
             }
         }
-        assert!(field.segments(-1.0).is_empty());
+        // One closed line with all of the segments.
+        let lines = field.lines(1.0);
+        assert_eq!(lines.len(), 1);
+        assert_eq!(lines[0].len(), field.segments(1.0).len() + 1);
+        assert!(field.segments(-1.0).is_empty() && field.lines(-1.0).is_empty());
         assert_eq!(field.levels(3).len(), 3);
     }
 }

@@ -30,6 +30,36 @@ pub fn fit(text: &str, size: f64, width: f64) -> String {
     format!("{}…", kept.trim_end())
 }
 
+/// A text in at most `most` lines of at most `width` pixels, broken at spaces
+/// or beside Japanese characters; the last ends with `…` if it does not fit.
+#[must_use]
+pub fn wrap(text: &str, size: f64, width: f64, most: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut rest = text.trim();
+    while lines.len() + 1 < most && text_width(rest, size) > width {
+        let (mut used, mut cut, mut before) = (0.0, 0, ' ');
+        for (at, c) in rest.char_indices() {
+            // What fits so far may end here: at a space, or between two characters that stand alone.
+            let alone = |c: char| c.width() == Some(2);
+            if c == ' ' || (alone(before) && !"、。，．・：；）」』％ー".contains(c)) {
+                cut = at;
+            }
+            used += em(c) * size;
+            if used > width {
+                break;
+            }
+            before = c;
+        }
+        if cut == 0 {
+            break;
+        }
+        lines.push(rest[..cut].trim_end().to_string());
+        rest = rest[cut..].trim_start();
+    }
+    lines.push(fit(rest, size, width));
+    lines
+}
+
 /// The widest of several texts.
 #[must_use]
 pub fn widest<'a>(texts: impl IntoIterator<Item = &'a str>, size: f64) -> f64 {
@@ -56,6 +86,18 @@ fn em(c: char) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_are_broken_where_they_may_be() {
+        let text = "Batch-norm makes learning faster, and so on";
+        let lines = wrap(text, 12.0, 150.0, 3);
+        assert_eq!(lines.join(" "), text);
+        assert!(lines.len() > 1 && lines.iter().all(|l| text_width(l, 12.0) <= 150.0), "{lines:?}");
+        assert_eq!(wrap("学習は失敗する。", 12.0, 85.0, 2), ["学習は失敗す", "る。"]);
+        assert_eq!(wrap("学習は失敗する。", 12.0, 84.0 - 1.0, 1).len(), 1);
+        assert!(wrap(text, 12.0, 100.0, 2)[1].ends_with('…'));
+        assert_eq!(wrap("unbreakable", 12.0, 20.0, 3).len(), 1);
+    }
 
     #[test]
     fn japanese_is_wide_and_fits_are_short_enough() {

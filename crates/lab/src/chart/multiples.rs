@@ -27,6 +27,8 @@ pub struct Multiples {
     pub y: Axis,
     /// The panels, row by row.
     pub panels: Vec<Panel>,
+    /// Lines in every panel, behind its own.
+    pub behind: Vec<Series>,
     /// Names and colours, above the panels.
     pub legend: Vec<(String, Ink)>,
     /// Values to compare with, in every panel.
@@ -45,7 +47,8 @@ impl Multiples {
     pub fn svg(&self) -> String {
         let mut svg = Svg::new(self.width, &self.title);
         let columns = self.columns.clamp(1, self.panels.len().max(1));
-        let lines: Vec<Series> = self.panels.iter().flat_map(|p| p.series.clone()).collect();
+        let own = self.panels.iter().flat_map(|p| &p.series);
+        let lines: Vec<Series> = own.chain(&self.behind).cloned().collect();
         let (xs, ys) = (all_x(&lines), all_y(&lines, &self.marks));
         let up = ticks_up(self.height);
 
@@ -64,6 +67,8 @@ impl Multiples {
         self.name_marks(&mut svg, [text_width(&title, 12.0) + 24.0, top + 12.0]);
         top += 22.0;
 
+        // Drawn once: where, and under which name.
+        let mut behind: Option<([f64; 2], String)> = None;
         for (row, panels) in self.panels.chunks(columns).enumerate() {
             for (column, panel) in panels.iter().enumerate() {
                 let left = room + column as f64 * (wide + gap);
@@ -78,6 +83,15 @@ impl Multiples {
                 draw_left(&mut svg, frame, &y, column == 0);
                 draw_bottom(&mut svg, frame, &x, lowest);
                 draw_marks(&mut svg, frame, &y, &self.marks, false);
+                let corner = [frame.left, frame.top];
+                match &behind {
+                    Some((at, name)) => svg.again(name, [corner[0] - at[0], corner[1] - at[1]]),
+                    None if self.behind.is_empty() => {}
+                    None => {
+                        let name = svg.shared(|svg| draw_series(svg, &x, &y, &self.behind));
+                        behind = Some((corner, name));
+                    }
+                }
                 draw_series(&mut svg, &x, &y, &panel.series);
                 svg.end();
             }

@@ -88,9 +88,9 @@ impl PathsPanel {
         let place = |[c, r]: [f64; 2]| [frame.left + c / across * ends[0], frame.bottom - r / up * ends[1]];
         for (i, level) in self.field.levels(LEVELS).into_iter().enumerate() {
             let mut path = Path::default();
-            for [a, b] in self.field.segments(level) {
-                path.move_to(place(a));
-                path.line_to(place(b));
+            for line in self.field.lines(level) {
+                path.move_to(place(line[0]));
+                line[1..].iter().for_each(|p| path.line_to(place(*p)));
             }
             svg.path(if i % 4 == 3 { "contour strong" } else { "contour" }, &path, "");
         }

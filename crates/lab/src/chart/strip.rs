@@ -1,7 +1,7 @@
 //! Dots on a line: every single value, its mean, and a value to compare with.
 
 use super::axis::{Axis, Frame, draw_bottom, draw_grid_up, ticks_across};
-use super::measure::{fit, text_width, widest};
+use super::measure::{fit, text_width, widest, wrap};
 use super::number::compact;
 use super::scale::Scale;
 use super::svg::{Anchor, Path, Svg};
@@ -19,8 +19,8 @@ pub struct StripRow {
     pub published: Option<f64>,
     /// Numbers in words, on the right.
     pub note: String,
-    /// A warning below the name.
-    pub warning: String,
+    /// Smaller words below the name: a warning, or what the row is about.
+    pub remark: String,
 }
 
 /// Several lines of dots over one axis.
@@ -39,19 +39,23 @@ pub struct Strip {
 }
 
 const LABEL: f64 = 12.0;
+const SMALL: f64 = 10.0;
 
 impl Strip {
     /// The chart as an `<svg>` element.
     #[must_use]
     pub fn svg(&self) -> String {
         let mut svg = Svg::new(self.width, &self.title);
-        let warned = self.rows.iter().any(|r| !r.warning.is_empty());
-        let tall = if self.rows.len() > 24 && !warned { 22.0 } else { 34.0 };
-        let names = self.rows.iter().flat_map(|r| [r.label.as_str(), r.warning.as_str()]);
-        let names = widest(names, LABEL + 0.5).min(self.width * 0.3);
+        let remarks = self.rows.iter().any(|r| !r.remark.is_empty());
+        let least: f64 = if self.rows.len() > 24 && !remarks { 22.0 } else { 34.0 };
+        let names = widest(self.rows.iter().map(|r| r.label.as_str()), LABEL + 0.5);
+        let small = widest(self.rows.iter().map(|r| r.remark.as_str()), SMALL + 0.5);
+        let names = names.max(small).min(self.width * 0.36);
+        let texts: Vec<Texts> = self.rows.iter().map(|r| Texts::new(r, names)).collect();
         let notes = widest(self.rows.iter().map(|r| r.note.as_str()), LABEL).min(self.width * 0.25);
         let top = self.draw_legend(&mut svg) + 6.0;
-        let bottom = top + self.rows.len() as f64 * tall + 4.0;
+        let talls: Vec<f64> = texts.iter().map(|t| least.max(t.height() + 10.0)).collect();
+        let bottom = top + talls.iter().sum::<f64>() + 4.0;
         let frame = Frame { left: names + 18.0, right: self.width - notes - 22.0, top, bottom };
 
         let mut values: Vec<f64> = self.rows.iter().flat_map(|r| r.values.clone()).collect();
@@ -60,8 +64,13 @@ impl Strip {
         let x = self.axis.scale(&values, [frame.left, frame.right], across);
         draw_grid_up(&mut svg, frame, &x);
         draw_bottom(&mut svg, frame, &x, true);
-        for (i, row) in self.rows.iter().enumerate() {
-            draw_row(&mut svg, row, &x, frame, top + (i as f64 + 0.5) * tall, names, notes);
+        let mut y = top;
+        for ((row, texts), tall) in self.rows.iter().zip(&texts).zip(talls) {
+            svg.group("row");
+            texts.draw(&mut svg, [names + 4.0, y + tall / 2.0]);
+            draw_row(&mut svg, row, &x, frame, y + tall / 2.0, notes);
+            svg.end();
+            y += tall;
         }
         let title = fit(&self.axis.title, LABEL, frame.right - frame.left);
         svg.text("name", [frame.right, bottom + 34.0], Anchor::End, &title);
@@ -94,13 +103,37 @@ impl Strip {
     }
 }
 
-fn draw_row(svg: &mut Svg, row: &StripRow, x: &Scale, frame: Frame, y: f64, names: f64, notes: f64) {
-    svg.group("row");
-    let shift = if row.warning.is_empty() { 4.0 } else { -2.0 };
-    svg.text("num", [names + 4.0, y + shift], Anchor::End, &fit(&row.label, LABEL, names));
-    if !row.warning.is_empty() {
-        svg.text("small", [names + 4.0, y + 11.0], Anchor::End, &fit(&row.warning, 10.0, names));
+/// Name and remark of a row, in lines.
+struct Texts {
+    name: Vec<String>,
+    remark: Vec<String>,
+}
+
+impl Texts {
+    fn new(row: &StripRow, width: f64) -> Texts {
+        let remark = if row.remark.is_empty() { vec![] } else { wrap(&row.remark, SMALL, width, 3) };
+        Texts { name: wrap(&row.label, LABEL, width, 2), remark }
     }
+
+    fn height(&self) -> f64 {
+        15.0 * self.name.len() as f64 + 12.0 * self.remark.len() as f64
+    }
+
+    /// Around a height, ending at `x`.
+    fn draw(&self, svg: &mut Svg, [x, y]: [f64; 2]) {
+        let mut y = y - self.height() / 2.0;
+        for line in &self.name {
+            svg.text("num", [x, y + 11.5], Anchor::End, line);
+            y += 15.0;
+        }
+        for line in &self.remark {
+            svg.text("small", [x, y + 9.0], Anchor::End, line);
+            y += 12.0;
+        }
+    }
+}
+
+fn draw_row(svg: &mut Svg, row: &StripRow, x: &Scale, frame: Frame, y: f64, notes: f64) {
     if let Some(published) = row.published
         && let Some(at) = x.at(published)
     {
@@ -118,7 +151,6 @@ fn draw_row(svg: &mut Svg, row: &StripRow, x: &Scale, frame: Frame, y: f64, name
         draw_mean(svg, [at, y], [a, b]);
     }
     svg.text("num", [frame.right + 18.0, y + 4.0], Anchor::Start, &fit(&row.note, LABEL, notes));
-    svg.end();
 }
 
 fn draw_mean(svg: &mut Svg, [x, y]: [f64; 2], [from, to]: [f64; 2]) {

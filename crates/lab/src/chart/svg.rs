@@ -136,6 +136,29 @@ impl Svg {
         }
     }
 
+    /// Draws something that is drawn elsewhere again. Returns the name for
+    /// [`Svg::again`], which follows from what is drawn.
+    pub fn shared(&mut self, draw: impl FnOnce(&mut Svg)) -> String {
+        let mut part = Svg::new(self.width, "");
+        draw(&mut part);
+        // FNV-1a: names have to differ where pictures on one page do, no more.
+        let hash = part
+            .body
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
+        let name = format!("p{hash:016x}");
+        let _ = writeln!(self.body, r#"<g id="{name}">"#);
+        self.body += &part.body;
+        self.body.push_str("</g>\n");
+        name
+    }
+
+    /// The same as [`Svg::shared`] drew, moved by so much.
+    pub fn again(&mut self, name: &str, [x, y]: [f64; 2]) {
+        let [x, y] = [x, y].map(coordinate);
+        let _ = writeln!(self.body, r##"<use href="#{name}" x="{x}" y="{y}"/>"##);
+    }
+
     /// The finished picture, of this height.
     #[must_use]
     pub fn finish(mut self, height: f64) -> String {
@@ -160,21 +183,54 @@ impl Svg {
     }
 }
 
-/// The data of a path.
+fn in_tenths(x: f64) -> i64 {
+    // What is no number stands at the edge; what is far outside stays there.
+    if x.is_finite() { (x.clamp(-1e6, 1e6) * 10.0).round() as i64 } else { 0 }
+}
+
+/// `-5` → `-.5`, `10` → `1`, `123` → `12.3`.
+fn tenths(n: i64) -> String {
+    let (sign, whole, rest) = (if n < 0 { "-" } else { "" }, n.abs() / 10, n.abs() % 10);
+    match (whole, rest) {
+        (whole, 0) => format!("{}{whole}", if whole == 0 { "" } else { sign }),
+        (0, rest) => format!("{sign}.{rest}"),
+        (whole, rest) => format!("{sign}{whole}.{rest}"),
+    }
+}
+
+/// The data of a path, in tenths of a pixel. A line says how far it goes, not
+/// where it ends: a page has tens of thousands of them, and most are short.
 #[derive(Clone, Debug, Default)]
 pub struct Path {
     data: String,
+    /// Where the pen is, in tenths. Rounded places are what distances are
+    /// taken between, so errors do not add up.
+    pen: [i64; 2],
+    /// Whether a line has been drawn since the pen was put down.
+    drawn: bool,
 }
 
 impl Path {
     /// Lifts the pen and puts it down here.
-    pub fn move_to(&mut self, [x, y]: [f64; 2]) {
-        let _ = write!(self.data, "M{} {}", coordinate(x), coordinate(y));
+    pub fn move_to(&mut self, place: [f64; 2]) {
+        self.pen = place.map(in_tenths);
+        let [x, y] = self.pen.map(tenths);
+        let _ = write!(self.data, "M{x}{}{y}", if y.starts_with('-') { "" } else { " " });
+        self.drawn = false;
     }
 
     /// Draws a straight line to here.
-    pub fn line_to(&mut self, [x, y]: [f64; 2]) {
-        let _ = write!(self.data, "L{} {}", coordinate(x), coordinate(y));
+    pub fn line_to(&mut self, place: [f64; 2]) {
+        let to = place.map(in_tenths);
+        let [x, y] = [to[0] - self.pen[0], to[1] - self.pen[1]];
+        let _ = match [x, y] {
+            // A dot, if nothing else comes.
+            [0, 0] if self.drawn => Ok(()),
+            [x, 0] => write!(self.data, "h{}", tenths(x)),
+            [0, y] => write!(self.data, "v{}", tenths(y)),
+            [x, y] => write!(self.data, "l{}{}{}", tenths(x), if y < 0 { "" } else { " " }, tenths(y)),
+        };
+        (self.pen, self.drawn) = (to, true);
     }
 
     /// Closes the shape.
@@ -186,6 +242,23 @@ impl Path {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn paths_say_how_far() {
+        let mut path = Path::default();
+        path.move_to([0.04, -3.0]);
+        // Ten steps of a third: each is rounded, their sum is not.
+        (1..=10).for_each(|i| path.line_to([f64::from(i) / 3.0, -3.0]));
+        path.line_to([3.333, -2.46]);
+        path.line_to([3.333, -2.46]);
+        path.line_to([3.0, -12.5]);
+        path.close();
+        assert_eq!(path.data, "M0-3h.3h.4h.3h.3h.4h.3h.3h.4h.3h.3v.5l-.3-10Z");
+        let mut dot = Path::default();
+        dot.move_to([f64::INFINITY, 1.0]);
+        dot.line_to([0.0, 1.0]);
+        assert_eq!(dot.data, "M0 1h0");
+    }
 
     #[test]
     fn hostile_text_stays_text() {

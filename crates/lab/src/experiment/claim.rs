@@ -57,10 +57,14 @@ pub fn statements() -> Vec<(String, Text)> {
 pub fn published(reference: &str) -> Option<Published> {
     let all: Table = REFERENCES.parse().ok()?;
     let entry = all.get(reference)?.as_table()?;
+    let floats = |key| -> Option<Vec<f64>> {
+        Some(entry.get(key)?.as_array()?.iter().filter_map(Value::as_float).collect())
+    };
     Some(Published {
-        notebooks: entry.get("notebooks")?.as_array()?.iter().filter_map(Value::as_float).collect(),
+        notebooks: floats("notebooks")?,
         mean: entry.get("mean")?.as_float()?,
         sd: entry.get("sd")?.as_float()?,
+        range: floats("range")?.try_into().ok()?,
         n: u32::try_from(entry.get("n")?.as_integer()?).ok()?,
     })
 }

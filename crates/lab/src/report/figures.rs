@@ -47,7 +47,7 @@ pub(super) fn accuracy(results: &Results, lang: Lang) -> Figure {
             mean: a.test.map(|s| [s.mean, s.sd.unwrap_or(0.0)]),
             published: row.published.as_ref().map(|p| p.mean),
             note: super::table::plus_minus(a.test),
-            warning,
+            remark: warning,
         }
     });
     let heading = say!(lang, "Who learns?", "どれが学習したか");
@@ -92,16 +92,14 @@ pub(super) fn curves(results: &Results, lang: Lang) -> Option<Figure> {
         LineChart { title, x, y, series, marks: vec![], width: WIDTH, height: 320.0 }.svg()
     } else {
         // Too many for one plot: each gets a panel, with the others behind it.
-        let panels = (0..series.len()).map(|i| {
-            let behind = series.iter().enumerate().filter(|(j, _)| *j != i);
-            let mut lines: Vec<Series> =
-                behind.map(|(_, s)| Series { ink: Ink::Muted, ..without_band(s) }).collect();
-            lines.push(Series { ink: Ink::Series(0), ..series[i].clone() });
-            Panel { title: series[i].label.clone(), series: lines }
-        });
+        let behind = series.iter().map(|s| Series { ink: Ink::Muted, ..without_band(s) }).collect();
+        let panels = series
+            .into_iter()
+            .map(|s| Panel { title: s.label.clone(), series: vec![Series { ink: Ink::Series(0), ..s }] });
         let panels = panels.collect();
         let (legend, marks) = (vec![], vec![]);
-        Multiples { title, x, y, panels, legend, marks, columns: 4, width: WIDTH, height: 110.0 }.svg()
+        Multiples { title, x, y, panels, behind, legend, marks, columns: 4, width: WIDTH, height: 110.0 }
+            .svg()
     };
     let caption = if results.seeds.len() > 1 {
         say!(
@@ -229,6 +227,7 @@ fn by_layer(
         x: Axis::linear(say!(lang, "step", "ステップ")),
         y: Axis::log(measure),
         panels: panels.collect(),
+        behind: vec![],
         legend: names.iter().enumerate().map(|(i, name)| (name.clone(), ink(i))).collect(),
         marks,
         columns: 4,

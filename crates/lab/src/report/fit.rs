@@ -32,8 +32,18 @@ fn decays(row: &Row) -> bool {
 
 fn panels(title: String, axes: [Axis; 2], panels: Vec<Panel>, legend: Vec<(String, Ink)>) -> String {
     let [x, y] = axes;
-    let chart =
-        Multiples { title, x, y, panels, legend, marks: vec![], columns: 3, width: WIDTH, height: 130.0 };
+    let chart = Multiples {
+        title,
+        x,
+        y,
+        panels,
+        behind: vec![],
+        legend,
+        marks: vec![],
+        columns: 3,
+        width: WIDTH,
+        height: 130.0,
+    };
     chart.svg()
 }
 
@@ -256,7 +266,7 @@ pub(super) fn differences(results: &Results, lang: Lang) -> Option<Figure> {
                 mean,
                 published: None,
                 note: format!("{} {:+.4}", super::table::mark(claim.verdict), claim.mean),
-                warning: claim.text.get(lang).to_string(),
+                remark: claim.text.get(lang).to_string(),
             })
         })
         .collect();

@@ -111,6 +111,7 @@ pub(super) fn sensitivity(results: &Results, lang: Lang) -> Option<Figure> {
         Panel { title: format!("{}{range}", series[i].label), series: lines }
     });
     let chart = Multiples {
+        behind: vec![],
         title: say!(lang, "Final test accuracy over {axis}", "{axis}に対する最終テスト正解率"),
         x: Axis::log(axis.clone()),
         y: Axis::linear(say!(lang, "test accuracy", "テスト正解率")).over(0.0, 1.0),

@@ -139,6 +139,7 @@ fn along_and_across(
     let panels: Vec<Panel> = panels.collect();
     (!panels.is_empty()).then(|| {
         Multiples {
+            behind: vec![],
             title,
             x: Axis::linear(say!(lang, "step", "ステップ")),
             y: Axis::log(measure),

@@ -40,6 +40,8 @@ pub struct Point {
     pub diverged: usize,
     /// The folder with the report of these runs.
     pub folder: PathBuf,
+    /// The command that repeats them.
+    pub command: String,
 }
 
 impl Point {
@@ -148,6 +150,7 @@ pub fn run(
                     round,
                     diverged: row.runs.iter().filter(|r| r.outcome != Outcome::Finished).count(),
                     folder: place(*i, round),
+                    command: completed.results.command.clone(),
                 });
             }
         }

@@ -192,6 +192,7 @@ fn chart(swept: &Swept, lang: Lang) -> String {
                 let name = swept.spec.measure.clone();
                 let series = vec![Series { label: name, ink: Ink::Series(0), points: points.collect() }];
                 Multiples {
+                    behind: vec![],
                     title: title.clone(),
                     x: axis(*k),
                     y: y.clone(),

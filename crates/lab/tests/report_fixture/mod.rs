@@ -191,6 +191,7 @@ pub(crate) fn results() -> Results {
             notebooks: vec![net.goal.0 + 0.001],
             mean: net.goal.0 + 0.0008,
             sd: net.goal.1,
+            range: [net.goal.0 - net.goal.1, net.goal.0 + net.goal.1],
             n: 10,
         }),
         runs: (0..8).map(|seed| run(n, net, seed)).collect(),

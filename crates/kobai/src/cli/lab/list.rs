@@ -56,7 +56,7 @@ pub(super) fn list(m: &ArgMatches, lang: Lang) -> Result<u8, Failure> {
         let _ = writeln!(text, "{}", say!(lang, "{name}   (about {time})", "{name}   （約 {time}）"));
         for Listed { experiment: e, estimate } in all {
             let (id, title) = (&e.id, e.title.get(lang));
-            let _ = writeln!(text, "  {id:<22} {title}\n  {:<22} {}", "", needs(e, *estimate, lang));
+            let _ = writeln!(text, "  {id:<24} {title}\n  {:<24} {}", "", needs(e, *estimate, lang));
         }
     }
     let _ = write!(

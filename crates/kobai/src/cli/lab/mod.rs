@@ -4,7 +4,7 @@ mod describe;
 mod list;
 mod show;
 
-use super::errors::{CLAIM, DIVERGED, Failure};
+use super::errors::{CLAIM, DIVERGED, Failure, USAGE};
 use super::progress::Steps;
 use super::{Terminal, course, errors, print, quiz};
 use clap::ArgMatches;
@@ -86,6 +86,19 @@ fn train(m: &ArgMatches, terminal: &Terminal) -> Result<u8, Failure> {
     };
     let stop = interruptible();
     if request.experiment == ALL {
+        if !request.rows.is_empty() {
+            let e = Explanation::new(say!(
+                lang,
+                "--rows are rows of one experiment, not of all",
+                "--rows は一つの実験の行で、すべての実験には使えません"
+            ))
+            .hint(say!(
+                lang,
+                "kobai lab run ID --rows …; `kobai lab show ID` names an experiment's rows",
+                "kobai lab run ID --rows …（行の名前は `kobai lab show ID`）"
+            ));
+            return Err(Failure::new(USAGE, e));
+        }
         let options = course::Options {
             json: m.get_flag("json"),
             strict: m.get_flag("strict"),
