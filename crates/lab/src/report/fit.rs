@@ -265,7 +265,7 @@ pub(super) fn differences(results: &Results, lang: Lang) -> Option<Figure> {
                 values: claim.values.clone(),
                 mean,
                 published: None,
-                note: format!("{} {:+.4}", super::table::mark(claim.verdict), claim.mean),
+                note: format!("{} {:+.4}", super::table::mark(claim.verdict), claim.mean).replace('-', "−"),
                 remark: claim.text.get(lang).to_string(),
             })
         })
@@ -287,8 +287,9 @@ pub(super) fn differences(results: &Results, lang: Lang) -> Option<Figure> {
     let caption = say!(
         lang,
         "Each line compares two networks from the same seeds: same first weights where the shapes allow, same \
-         batches. Right of 0 the first is better.",
-        "各行は同じシード（同じバッチ、形が同じなら同じ初期値の乱数）の二つのネットワークを比べる。0 より右なら前者がよい。"
+         batches. Right of 0 the first has the larger accuracy or, where the words are of a gap, the larger gap.",
+        "各行は同じシード（同じバッチ、形が同じなら同じ初期値の乱数）の二つのネットワークを比べる。0 より右なら前者の正解率（差についての主張では差）が\
+         大きい。"
     );
     Some(Figure::new(say!(lang, "Before and after", "前と後"), caption, chart.svg()))
 }

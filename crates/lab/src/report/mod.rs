@@ -233,6 +233,7 @@ fn words(lang: Lang) -> Value {
         network => lang.pick("Network", "ネットワーク"),
         train => lang.pick("Train accuracy", "訓練正解率"),
         test => lang.pick("Test accuracy", "テスト正解率"),
+        all_rows => lang.pick("All networks in numbers", "すべてのネットワークの数値"),
         published => lang.pick("Published", "公表値"),
         reach => lang.pick("Gradient, first / last layer", "勾配：最初の層 ÷ 最後の層"),
         claims => lang.pick("Claims and verdicts", "主張と判定"),
