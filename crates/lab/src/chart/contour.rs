@@ -34,7 +34,9 @@ impl Field {
     pub fn lines(&self, level: f64) -> Vec<Vec<[f64; 2]>> {
         // Neighbouring cells compute a crossing from either end: equal but for rounding.
         let key = |p: [f64; 2]| p.map(|x| (x * 1e6).round() as i64);
-        let segments = self.segments(level);
+        let mut segments = self.segments(level);
+        // Where the level meets a point of the grid, a cell has a segment of no length.
+        segments.retain(|[a, b]| key(*a) != key(*b));
         let mut ends: BTreeMap<[i64; 2], Vec<usize>> = BTreeMap::new();
         for (i, segment) in segments.iter().enumerate() {
             segment.iter().for_each(|p| ends.entry(key(*p)).or_default().push(i));
@@ -108,10 +110,11 @@ mod tests {
                 assert!(((x * x + y * y).sqrt() - 1.0).abs() < h * h / 4.0, "{x} {y}");
             }
         }
-        // One closed line with all of the segments.
-        let lines = field.lines(1.0);
+        // One closed line with all of the segments, at a level that meets no point of the grid.
+        let lines = field.lines(1.031);
         assert_eq!(lines.len(), 1);
-        assert_eq!(lines[0].len(), field.segments(1.0).len() + 1);
+        assert_eq!(lines[0].len(), field.segments(1.031).len() + 1);
+        assert_eq!(lines[0].first(), lines[0].last());
         assert!(field.segments(-1.0).is_empty() && field.lines(-1.0).is_empty());
         assert_eq!(field.levels(3).len(), 3);
     }
