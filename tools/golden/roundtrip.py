@@ -3,7 +3,8 @@
 python tools/golden/roundtrip.py target/release/kobai resnet18 mobilenet_v2 …
 
 Random weights. For each network: a .pth (zip), a legacy .pth and a .safetensors written here must give
-the logits that torchvision gives, to 1e-4 relative. For those that take pictures of 32 pixels, the other way round: the
+the logits that torchvision gives, to 1e-4 relative; and the .pth written again as .safetensors by `kobai zoo check --out`
+must load into torchvision with strict=True and give the same bits. For those that take pictures of 32 pixels, the other way round: the
 checkpoint of a short `kobai lab run` must load into torchvision with strict=True and give the logits of `kobai predict`.
 """
 import subprocess
@@ -45,6 +46,14 @@ for name in names:
             error = np.abs(y - expected).max() / np.abs(expected).max()
             failed |= not error < 1e-4
             print(f"{name:14} {file:14} largest difference {error:.1e} of the largest logit")
+        # The same weights as we write them, from the PyTorch file.
+        run = [kobai, "zoo", "check", name, "--weights", folder / "w.pth", "--out", folder / "ours.safetensors"]
+        subprocess.run(run, check=True, stdout=subprocess.DEVNULL)
+        model.load_state_dict(load_file(folder / "ours.safetensors"), strict=True)
+        with torch.no_grad():
+            y = model(x).numpy()
+        failed |= not np.array_equal(y, expected)
+        print(f"{name:14} ours, strict    {'the same bits' if np.array_equal(y, expected) else 'DIFFERS'} in torchvision")
 
 EXPERIMENT = """schema = "kobai.experiment/1"
 id = "roundtrip"

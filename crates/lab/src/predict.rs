@@ -46,6 +46,13 @@ pub enum PredictError {
     },
     /// The array is not a batch of images.
     Extents(Vec<usize>),
+    /// The images have another number of channels than the network reads.
+    Channels {
+        /// The network's.
+        expected: usize,
+        /// The images'.
+        got: usize,
+    },
     /// The result cannot be written.
     Write(StoreError),
 }
@@ -85,6 +92,16 @@ impl Explain for PredictError {
                     "1 枚なら 1×C×H×W（NumPy では x[None]）"
                 ))
             }
+            PredictError::Channels { expected, got } => Explanation::new(say!(
+                lang,
+                "the images have {got} channels, the network reads {expected}",
+                "画像のチャネル数は {got} ですが、ネットワークの入力は {expected} です"
+            ))
+            .hint(say!(
+                lang,
+                "the order is images×channels×height×width: numpy.transpose(x, (0, 3, 1, 2)) brings channels forward",
+                "順序は画像×チャネル×高さ×幅です。チャネルが最後なら numpy.transpose(x, (0, 3, 1, 2))"
+            )),
         }
     }
 }
@@ -116,12 +133,25 @@ impl Predictor {
         file: &Path,
         pool: Arc<Pool>,
     ) -> Result<(Predictor, Report), PredictError> {
+        let (expected, got) = (model.input[0], settings.input.dims()[0]);
+        if expected != got {
+            return Err(PredictError::Channels { expected, got });
+        }
         let plan =
             Plan::new(&model.graph(settings), &PlanOptions::batch(BATCH)).map_err(PredictError::Plan)?;
         let weights = Weights::read(file).map_err(PredictError::Weights)?;
         let mut exec = Executor::new(Arc::new(plan), 0, pool);
         let report = weights::load(&weights, &mut exec).map_err(|e| PredictError::Weights(e.into()))?;
         Ok((Predictor { exec, shape: settings.input }, report))
+    }
+
+    /// Writes the weights as safetensors in torchvision's names and layout,
+    /// whatever form they came in.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn save(&self, path: &Path) -> Result<(), PredictError> {
+        weights::save(path, &self.exec).map_err(PredictError::Weights)
     }
 
     /// Logits, one row of classes for each image.

@@ -95,7 +95,10 @@ impl Plan {
         match self.fused_into(node.index) {
             Some(host) => {
                 let host = &self.nodes[host].name;
-                let host = host.rsplit('.').next().unwrap_or(host);
+                // A number alone would say nothing: `downsample.1`, not `1`.
+                let from = host.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
+                let from = from.rfind('.').map_or(0, |dot| dot + 1);
+                let host = &host[from..];
                 say!(lang, "in {host}", "{host} の中")
             }
             None if node.plan.algorithm.is_empty() => "-".into(),

@@ -39,20 +39,29 @@ fn path<'a>(m: &'a ArgMatches, key: &str) -> Option<&'a Path> {
     m.get_one::<PathBuf>(key).map(PathBuf::as_path)
 }
 
-/// `kobai zoo check NAME --weights FILE`.
+/// `kobai zoo check NAME --weights FILE [--out FILE]`.
 pub(super) fn check(m: &ArgMatches, terminal: &Terminal) -> Result<u8, Failure> {
     let lang = terminal.lang;
     let (model, settings) = model(m, "name", lang)?;
     let file = path(m, "weights").unwrap_or(Path::new(""));
-    let (_, report) = Predictor::new(model, &settings, file, pool()).map_err(|e| failure(&e, lang))?;
+    let (loaded, report) = Predictor::new(model, &settings, file, pool()).map_err(|e| failure(&e, lang))?;
+    let out = path(m, "out");
+    if let Some(out) = out {
+        loaded.save(out).map_err(|e| failure(&e, lang))?;
+    }
     if m.get_flag("json") {
         let document = json!({
             "schema": "kobai.weights/1", "model": model.name, "format": report.format.name(),
             "params": report.params, "state": report.state, "elements": report.elements, "bytes": report.bytes,
+            "out": out,
         });
         return print(&format!("{document}\n"));
     }
-    print(&(report.lines(lang).join("\n") + "\n"))
+    let mut lines = report.lines(lang);
+    if let Some(out) = out.map(Path::display) {
+        lines.push(say!(lang, "{out}: the same as safetensors", "{out}: 同じ内容を safetensors で保存"));
+    }
+    print(&(lines.join("\n") + "\n"))
 }
 
 /// `kobai predict`.

@@ -169,6 +169,11 @@ pub(super) fn not_a_shape(text: &str, lang: Lang) -> Failure {
     Failure::new(USAGE, e.hint(say!(lang, "an example: --input 3x224x224", "例: --input 3x224x224")))
 }
 
+/// The shape of a batch of one, as PyTorch counts dimensions.
+fn one(shape: &Shape) -> Vec<usize> {
+    [&[1], shape.dims()].concat()
+}
+
 fn document(model: &Model, settings: &Settings, plan: &Plan) -> Value {
     let mut tensors = Vec::new();
     for t in plan.tensors() {
@@ -193,10 +198,11 @@ fn document(model: &Model, settings: &Settings, plan: &Plan) -> Value {
                 Field::Whole => json!("all"),
                 Field::Window { size, jump } => json!({ "size": size, "jump": jump }),
             };
+            let output = one(&node.plan.output);
             let inputs: Vec<&str> = node.inputs.iter().map(|i| plan.nodes[*i].name.as_str()).collect();
             json!({
                 "name": node.name, "kind": node.kind(), "inputs": inputs,
-                "output": node.plan.output.dims(), "params": node.plan.param_len(), "macs": node.plan.macs,
+                "output": output, "params": node.plan.param_len(), "macs": node.plan.macs,
                 "receptive_field": field, "algorithm": node.plan.algorithm,
                 "evaluated": node.layer.is_none() || plan.eval.runs(node.index),
             })
@@ -210,8 +216,8 @@ fn document(model: &Model, settings: &Settings, plan: &Plan) -> Value {
     json!({
         "schema": "kobai.zoo-model/1",
         "name": model.name, "paper": model.paper,
-        "input": settings.input.dims(), "classes": settings.classes, "narrow": settings.narrow,
-        "params": plan.param_len(), "macs": plan.macs(), "output": plan.output_shape().dims(),
+        "input": one(&settings.input), "classes": settings.classes, "narrow": settings.narrow,
+        "params": plan.param_len(), "macs": plan.macs(), "output": one(&plan.output_shape()),
         "memory": {
             "batch": plan.options.batch,
             "train_bytes": plan.train.arena * 4, "unshared_bytes": plan.train.unshared * 4,

@@ -97,6 +97,11 @@ impl Explain for LookError {
                     "例: --run runs/famous-cnns-shapes"
                 ))
             }
+            LookError::Unknown { what: "layer", known, .. } if known.is_empty() => Explanation::new(say!(
+                lang,
+                "this network has no convolution and no image to look at",
+                "このネットワークには、見るべき畳み込みや画像がありません"
+            )),
             LookError::Unknown { what, name, known } => {
                 let what = match *what {
                     "row" => lang.pick("row", "行"),

@@ -219,8 +219,8 @@ impl Explain for Mismatch {
         let matched = self.matched;
         let mut e = Explanation::new(say!(
             lang,
-            "the weights are not those of this network: {count} differences, {matched} tensors match",
-            "重みがこのネットワークのものではありません: 相違 {count} 件、一致 {matched} 個"
+            "the weights are not those of this network: {count} tensors differ, {matched} match",
+            "重みがこのネットワークのものではありません: 相違 {count} 個、一致 {matched} 個"
         ));
         let mut facts = |lines: Vec<String>| {
             let more = lines.len().saturating_sub(SHOWN);

@@ -1,4 +1,5 @@
-//! NumPy's `.npy` arrays of float32 and float64, versions 1 to 3, C order.
+//! NumPy's `.npy` arrays of float32 and float64, versions 1 to 3, in either
+//! order of elements.
 //!
 //! Source: `numpy/lib/format.py`: a magic string, a version, the length of a
 //! header, a header that is a Python dict literal, the values.
@@ -24,8 +25,6 @@ pub enum NpyError {
     Header,
     /// Its elements are not of a type that is read.
     Type(String),
-    /// It is in column-major order.
-    Fortran,
     /// Its values and its extents do not agree.
     Length {
         /// Bytes that the extents ask for.
@@ -45,7 +44,6 @@ impl Explain for NpyError {
                 "expected elements of type <f4 or <f8, got {descr}",
                 "期待: 要素の型 <f4 か <f8、実際: {descr}"
             )),
-            NpyError::Fortran => e.fact(say!(lang, "it is in column-major order", "列優先の順序です")),
             NpyError::Length { expected: Some(expected), got } => e.fact(say!(
                 lang,
                 "expected {expected} bytes of values, got {got}",
@@ -95,9 +93,7 @@ pub fn read(bytes: &[u8]) -> Result<Array, NpyError> {
     let header = std::str::from_utf8(header).map_err(|_| NpyError::Header)?;
     let descr = entry(header, "descr")?;
     let descr = descr.strip_prefix('\'').and_then(|d| d.split_once('\'')).ok_or(NpyError::Header)?.0;
-    if entry(header, "fortran_order")?.starts_with("True") {
-        return Err(NpyError::Fortran);
-    }
+    let column_major = entry(header, "fortran_order")?.starts_with("True");
     let shape = entry(header, "shape")?;
     let shape = shape.strip_prefix('(').and_then(|s| s.split_once(')')).ok_or(NpyError::Header)?.0;
     let dims = shape
@@ -115,12 +111,27 @@ pub fn read(bytes: &[u8]) -> Result<Array, NpyError> {
     if expected != Some(values.len()) {
         return Err(NpyError::Length { expected, got: values.len() });
     }
-    let values = if size == 4 {
+    let values: Vec<f32> = if size == 4 {
         values.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect()
     } else {
         values.as_chunks().0.iter().map(|b| f64::from_le_bytes(*b) as f32).collect()
     };
+    let values = if column_major { row_major(&dims, &values) } else { values };
     Ok(Array { dims, values })
+}
+
+/// Elements that lie with the first index fastest, in the order of the last.
+fn row_major(dims: &[usize], values: &[f32]) -> Vec<f32> {
+    let from = |i: usize| {
+        let (mut rest, mut at, mut stride) = (i, 0, values.len());
+        for extent in dims.iter().rev() {
+            stride /= extent;
+            at += rest % extent * stride;
+            rest /= extent;
+        }
+        values[at]
+    };
+    (0..values.len()).map(from).collect()
 }
 
 /// The bytes of a float32 array, version 1.

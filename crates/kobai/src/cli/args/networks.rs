@@ -251,7 +251,15 @@ pub(super) fn zoo(lang: Lang) -> Command {
                 t("load weights from a file and say what matched", "重みファイルを読み、一致を調べる"),
                 lang,
             )
-            .arg(named(lang)),
+            .arg(named(lang))
+            .arg(file(
+                "out",
+                "FILE",
+                t(
+                    "write them as safetensors, with torchvision's names",
+                    "safetensors 形式で書き出す（名前は torchvision のもの）",
+                ),
+            )),
             lang,
         ))
         .subcommand(
