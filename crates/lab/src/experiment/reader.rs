@@ -68,6 +68,11 @@ impl<'a> Reader<'a> {
         self.table.get(key)
     }
 
+    /// Whether a key is there, without asking for it.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.table.contains_key(key)
+    }
+
     fn kind<T>(&self, key: &str, expected: Expected, got: &Value) -> Read<T> {
         self.fail(key, |key| ExperimentProblem::Kind { key, expected, got: got.to_string() })
     }

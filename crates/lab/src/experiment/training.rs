@@ -178,7 +178,7 @@ pub(super) fn updates(at: Reader<'_>) -> Read<Updates> {
         "course-adam",
     ];
     let name = at.must_string("name")?;
-    if name == "sgd" && at.value("momentum").is_some() {
+    if name == "sgd" && at.has("momentum") {
         return at.fail("momentum", |key| ExperimentProblem::UnknownKey {
             key,
             nearest: Some("name = \"momentum\"".into()),
