@@ -6,6 +6,10 @@
 //! from the caches of the day, and by the numeric order in `mod.rs` none of
 //! them can change a bit.
 
+mod whole;
+
+pub(super) use whole::{pack as pack_whole, packed};
+
 use super::micro::{First, Tile, Tiles};
 use super::pack::{self, Block};
 use super::{Mat, Start, avx2, avx512};
@@ -159,63 +163,6 @@ pub(super) fn gemm(
                 }
                 p.block(pool, Source::Packed(Shares(at.0)), jc, nc, pc, kc);
             });
-        }
-    }
-}
-
-/// The first cache line of a packed operand.
-fn whole(packed: &[f32]) -> usize {
-    packed.as_ptr().align_offset(64).min(16)
-}
-
-/// Copies all of B into panels, one for each group of columns: [group][k][width].
-pub(super) fn pack(isa: Isa, pool: &Pool, b: Mat<'_, f32>, to: &mut [f32]) {
-    let (tiles, k, skip) = (tiles(isa), b.rows, whole(to));
-    let most = block_of(tiles, b.cols);
-    let to = Shares(to[skip..][..k * b.cols.next_multiple_of(tiles.lanes)].as_mut_ptr());
-    let mut groups = [Group::default(); MAX_GROUPS];
-    for jc in (0..b.cols).step_by(most) {
-        let count = split(tiles, jc, most.min(b.cols - jc), &mut groups);
-        let strips = k.div_ceil(KC);
-        pool.run(count * strips, &|task| {
-            let (Group { col, cols, vectors }, p) = (groups[task / strips], task % strips * KC);
-            let (stride, kc, to) = (vectors * tiles.lanes, KC.min(k - p), &to);
-            // SAFETY: a group owns the `k * stride` elements from `col * k` on, and a
-            // task the rows p..p+kc of them; all lie inside `to`.
-            let panel =
-                unsafe { std::slice::from_raw_parts_mut(to.0.add(col * k + p * stride), kc * stride) };
-            pack::columns(tiles, b.t(), Block { row: col, col: p, rows: cols, cols: kc }, panel, stride);
-        });
-    }
-}
-
-/// The product with a B that [`pack`] has copied.
-#[allow(clippy::too_many_arguments, reason = "the operands of one product")]
-pub(super) fn packed(
-    isa: Isa,
-    pool: &Pool,
-    a: Mat<'_, f32>,
-    packed: &[f32],
-    n: usize,
-    start: Start<'_, f32>,
-    then: Then<'_, f32>,
-    c: &mut [f32],
-) {
-    let (tiles, k) = (tiles(isa), a.cols);
-    // Nobody reads B but through the panels.
-    let b = Mat { data: &[][..], rows: k, cols: n, row_stride: 1, col_stride: 1 };
-    let p = Problem { tiles, a, b, start, then, isa, c: Shares(c.as_mut_ptr()), n };
-    if k == 0 {
-        p.only_start(c);
-        return then.apply(isa, pool, c);
-    }
-    let panels = packed[whole(packed)..][..k * n.next_multiple_of(tiles.lanes)].as_ptr();
-    let most = block_of(tiles, n);
-    // A few rows read each panel once, from one end to the other.
-    let depth = if a.rows <= tiles.max_rows[tiles.wide - 1] { k } else { KC };
-    for jc in (0..n).step_by(most) {
-        for pc in (0..k).step_by(depth) {
-            p.block(pool, Source::Whole(panels), jc, most.min(n - jc), pc, depth.min(k - pc));
         }
     }
 }

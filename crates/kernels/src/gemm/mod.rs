@@ -7,6 +7,7 @@
 //! | `avx512.rs`, `avx2.rs` | vector types, tile sizes, tables of tiles |
 //! | `pack.rs` | copies into the order in which tiles read |
 //! | `drive.rs` | loops over tiles: direct for small operands, packed for large |
+//! | `drive/whole.rs` | an operand that was packed before |
 //! | `strips.rs` | small products with cut columns (Winograd) |
 //! | `gathered.rs` | the same with an operand that is written block by block (convolution) |
 //!
@@ -166,7 +167,7 @@ pub fn pack(isa: Isa, pool: &Pool, b: Mat<'_, f32>, to: &mut [f32]) -> bool {
     assert!(to.len() >= packed_len(b.rows, b.cols), "the packed operand does not fit");
     #[cfg(target_arch = "x86_64")]
     if isa != Isa::SCALAR {
-        drive::pack(isa, pool, b, to);
+        drive::pack_whole(isa, pool, b, to);
         return true;
     }
     let _ = (isa, pool);
