@@ -266,6 +266,11 @@ fn one_row_can_be_changed_from_outside() {
     assert_eq!(penalty("l2", &set), (Penalty::L2(0.5), 0.5, 10));
     assert_eq!(penalty("l1", &set), (Penalty::L1(0.25), 0.1, 10));
     assert_eq!(penalty("base", &set), (Penalty::None, 0.01, 10));
+    // Its label no longer claims the file's setting.
+    let set = vec![("l2.lambda".into(), "0.5".into())];
+    let changed = Experiment::load("overfitting", &Changes { set, ..changes() }).unwrap();
+    let label = |id: &str| changed.rows.iter().find(|r| r.id == id).unwrap().label.en.clone();
+    assert_eq!((label("l2").as_str(), label("l1").as_str()), ("L2 0.1 → l2 = 0.5", "L1 0.005, lr 0.1"));
     // An unknown row is an unknown key.
     let set = vec![("l3.lambda".into(), "0.5".into())];
     assert!(Experiment::load("overfitting", &Changes { set, ..changes() }).is_err());

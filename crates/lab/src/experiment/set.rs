@@ -117,12 +117,24 @@ fn full_key(own: &Table, word: &str) -> Option<String> {
     }
 }
 
+/// A label that speaks of the file's setting says what became of it.
+fn relabel(row: &mut Table, key: &str, value: &Value) {
+    let word = key.rsplit('.').next().unwrap_or(key);
+    let label = row.get_mut("label").and_then(Value::as_table_mut);
+    for (_, text) in label.into_iter().flat_map(Table::iter_mut) {
+        if let Value::String(text) = text {
+            text.push_str(&format!(" → {word} = {value}"));
+        }
+    }
+}
+
 fn set_in_row(table: &mut Table, id: &str, key: &str, value: Value) {
     let rows = table.get_mut("rows").and_then(Value::as_array_mut).into_iter().flatten();
     for row in rows.filter_map(Value::as_table_mut) {
         if row.get("id").and_then(Value::as_str) != Some(id) {
             continue;
         }
+        relabel(row, key, &value);
         for name in ["set", "set_as_published"] {
             let entry = match name {
                 "set" => Some(row.entry(name).or_insert_with(|| Value::Table(Table::new()))),
