@@ -64,10 +64,12 @@ pub(crate) struct Live {
 impl Live {
     /// Watches the run of a record that knows its network, settings and data.
     pub(crate) fn new(record: Record, cap: f64, log: Option<File>) -> Live {
-        // Half for looks, half for what is made of them.
+        // A quarter for looks: pairs of runs show more than the account and the clock below count
+        // (a watched step runs unfused, and caches are cold after it). The rest is for what is
+        // made of them.
         let recorder = Recorder::new(&record.plan, record.settings.updates.penalty).capped(
             &record.plan,
-            0.5 * cap,
+            0.25 * cap,
             record.settings.steps,
         );
         let next = (record.settings.steps / 16).max(1);
