@@ -182,6 +182,40 @@ fn the_course_s_failures_are_cured_by_name() {
 }
 
 #[test]
+fn a_disease_behind_another_is_treated_with_it() {
+    // Pixels up to 4080 with a rate that suits them: scaled inputs alone learn no better,
+    // and that the rate is too low for those shows only behind them.
+    let text = r#"
+schema = "kobai.experiment/1"
+id = "hidden"
+[data]
+set = "digits"
+prepare = { scale = 255.0 }
+[model]
+layers = [{ linear = 32 }, "relu", { linear = "outputs" }]
+init = "he"
+[training]
+steps = 300
+batch = 50
+[optimizer]
+name = "sgd"
+lr = 0.001
+"#;
+    let folder = tempfile::tempdir().unwrap();
+    let subject = subject(&written(folder.path(), "hidden.toml", text), None);
+    let e = examine(&subject);
+    assert_eq!(codes(&e), ["D001"]);
+    let treatment = treat(&subject, &e, &Protocol { threads: 2, ..Protocol::default() }, &|_| {});
+    assert_eq!(treatment.cure, ["D001", "D022"]);
+    let alone = &treatment.attempts[0];
+    assert!(alone.codes == ["D001"] && !alone.proof.verdict.works(), "{alone:?}");
+    let both = treatment.proof().expect("a cure");
+    assert_eq!(both.proof.verdict, Verdict::Proved);
+    assert_eq!(treatment.tried_for("D001").map(|a| &a.codes), Some(&both.codes));
+    assert!(treatment.after.is_some_and(|d| d.healthy()));
+}
+
+#[test]
 fn the_three_failures_of_the_notes_are_named() {
     // λ = 0.5, dropout 0.5, and Adam with dropout, where a decay of 0.5 had leaked in from an earlier cell.
     for (row, code, key) in

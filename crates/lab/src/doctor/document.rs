@@ -134,8 +134,7 @@ pub fn diagnoses(experiment: &str, watched: &[(String, u64, Box<Watched>)]) -> V
 pub fn document(subject: Option<&Subject>, e: &Examination, treatment: Option<&Treatment>) -> Value {
     let tests =
         e.tests.iter().map(|t| json!({ "id": t.id, "what": t.what, "steps": t.steps, "seconds": t.seconds }));
-    let attempt =
-        |f: &Finding| treatment.and_then(|t| t.attempts.iter().rfind(|a| a.codes.last() == Some(&f.code)));
+    let attempt = |f: &Finding| treatment.and_then(|t| t.tried_for(f.code));
     let findings = e.diagnosis.findings.iter().map(|f| finding(subject, f, attempt(f)));
     json!({
         "schema": "kobai.doctor/1",

@@ -2,12 +2,14 @@
 //!
 //! Prescriptions are tried in causal order (data, wiring, initial values, step
 //! size, fit). Each is proved by the arms of [`super::arms`]; what is still sick
-//! after a proved one gets the next, up to three rounds; and of several the
-//! smallest set that works is kept.
+//! after a proved one gets the next, up to three rounds. Where none helps alone, one
+//! disease may hide another: what is found behind the first prescription that made its
+//! own sign go is added to it, and both are proved together. Of several the smallest set
+//! that works is kept.
 
 use super::Examination;
 use super::edit::{self, Change};
-use super::proof::{Proof, Protocol, prove};
+use super::proof::{Proof, Protocol, Verdict, prove};
 use super::subject::Subject;
 use crate::results::Text;
 use kobai_doctor::checks;
@@ -54,6 +56,15 @@ impl Treatment {
     pub fn proof(&self) -> Option<&Attempt> {
         self.attempts.iter().rfind(|a| !self.cure.is_empty() && a.codes == self.cure)
     }
+
+    /// What was tried for a finding: its own proof if its prescription helped alone, else that
+    /// of the cure it is part of.
+    #[must_use]
+    pub fn tried_for(&self, code: &str) -> Option<&Attempt> {
+        let own = self.attempts.iter().rfind(|a| a.codes.last().is_some_and(|c| *c == code));
+        let part = || self.proof().filter(|_| self.cure.contains(&code));
+        own.filter(|a| a.proof.verdict.works()).or_else(part).or(own)
+    }
 }
 
 /// Findings that an edit may cure, in causal order, those that others explain last.
@@ -71,6 +82,111 @@ fn candidates(diagnosis: &Diagnosis) -> Vec<&Finding> {
     all
 }
 
+/// The code of a finding and the edits of its prescription.
+type Part = (&'static str, Vec<Edit>);
+
+/// One prescription, or two together, and what the arms said.
+struct Tried {
+    cured: Subject,
+    parts: Vec<Part>,
+    verdict: Verdict,
+    after: Diagnosis,
+}
+
+/// The best of several: the first that beats luck and other changes, else the first that helps.
+fn better(found: Option<Tried>, tried: Tried) -> Option<Tried> {
+    let verdict = tried.verdict;
+    if verdict.works() && (verdict.specific() || found.is_none()) { Some(tried) } else { found }
+}
+
+/// A treatment under way.
+struct Course<'a> {
+    subject: &'a Subject,
+    protocol: &'a Protocol,
+    tell: &'a dyn Fn(&Text),
+    treatment: Treatment,
+    /// Each prescription that was proved.
+    kept: Vec<Part>,
+}
+
+impl Course<'_> {
+    /// Tries what the findings prescribe for the row as it is `now`, each alone; if none helps,
+    /// the first that made its sign go together with what is found behind it.
+    fn round(&mut self, now: &Subject, diagnosis: &Diagnosis) -> Option<Tried> {
+        let (mut found, mut half) = (None, None);
+        let mut seen: Vec<Vec<Change>> = Vec::new();
+        for finding in candidates(diagnosis) {
+            if seen.len() == CANDIDATES {
+                break;
+            }
+            let Some(tried) = self.attempt(now, None, finding, finding, &mut seen) else { continue };
+            // What helps no more than another change is kept only if nothing better is found.
+            if tried.verdict.specific() {
+                return Some(tried);
+            }
+            if tried.verdict == Verdict::SymptomOnly && half.is_none() {
+                half = Some((finding, tried));
+            } else {
+                found = better(found, tried);
+            }
+        }
+        found.or_else(|| half.and_then(|(sign, first)| self.behind(now, sign, &first)))
+    }
+
+    /// Tries a prescription that made the sign of its disease go but helped nothing, together
+    /// with each of those that are found behind it.
+    fn behind(&mut self, now: &Subject, sign: &Finding, first: &Tried) -> Option<Tried> {
+        let mut found = None;
+        let mut seen: Vec<Vec<Change>> = Vec::new();
+        for finding in candidates(&first.after) {
+            if seen.len() == CANDIDATES {
+                break;
+            }
+            let Some(tried) = self.attempt(now, Some(first), sign, finding, &mut seen) else { continue };
+            if tried.verdict.specific() {
+                return Some(tried);
+            }
+            found = better(found, tried);
+        }
+        found
+    }
+
+    /// Proves one prescription, behind `first` if there is one, against the row as it is
+    /// `now`. Nothing if it cannot be made, changes nothing or was `seen`. `sign` is the
+    /// finding that has to go.
+    fn attempt(
+        &mut self,
+        now: &Subject,
+        first: Option<&Tried>,
+        sign: &Finding,
+        finding: &Finding,
+        seen: &mut Vec<Vec<Change>>,
+    ) -> Option<Tried> {
+        let base = first.map_or(now, |t| &t.cured);
+        let table = edit::apply(base, &finding.cure.edits).ok()?;
+        let changes = edit::changes(&self.subject.table, &table);
+        let nothing_new = edit::changes(&base.table, &table).is_empty();
+        let cured = base.edited(table).ok()?;
+        if nothing_new || changes.is_empty() || seen.contains(&changes) {
+            return None;
+        }
+        // Who looks several times must look at fresh seeds.
+        let first_seed = self.protocol.first_seed + 100 * self.treatment.attempts.len() as u64;
+        let protocol = Protocol { first_seed, ..*self.protocol };
+        (self.tell)(&announcement(finding, &protocol));
+        let whole = sign.cure.whole_run || finding.cure.whole_run;
+        // From the second round on, what was proved so far is the unchanged arm.
+        let (proof, after) = prove(now, &cured, sign, whole, &protocol, &mut self.treatment.steps);
+        seen.push(changes.clone());
+        let mut parts = first.map_or_else(Vec::new, |t| t.parts.clone());
+        parts.push((finding.code, finding.cure.edits.clone()));
+        let codes = self.kept.iter().chain(&parts).map(|p| p.0).collect();
+        let verdict = proof.verdict;
+        self.treatment.attempts.push(Attempt { codes, changes, proof });
+        Some(Tried { cured, parts, verdict, after })
+    }
+}
+
 /// Treats a subject after its examination.
 #[must_use]
 pub fn treat(
@@ -79,56 +195,24 @@ pub fn treat(
     protocol: &Protocol,
     tell: &dyn Fn(&Text),
 ) -> Treatment {
-    let mut treatment = Treatment::default();
+    let (treatment, kept) = (Treatment::default(), Vec::new());
+    let mut course = Course { subject, protocol, tell, treatment, kept };
     let mut now = subject.clone();
     let mut diagnosis = examination.diagnosis.clone();
-    // Each proved prescription: code and edits.
-    let mut kept: Vec<(&'static str, Vec<Edit>)> = Vec::new();
     for _ in 0..ROUNDS {
-        let mut found = None;
-        let mut seen: Vec<Vec<Change>> = Vec::new();
-        for finding in candidates(&diagnosis) {
-            if seen.len() == CANDIDATES {
-                break;
-            }
-            let Ok(table) = edit::apply(&now, &finding.cure.edits) else { continue };
-            let changes = edit::changes(&subject.table, &table);
-            let Ok(cured) = now.edited(table) else { continue };
-            if changes.is_empty() || seen.contains(&changes) {
-                continue;
-            }
-            // Who looks several times must look at fresh seeds.
-            let first_seed = protocol.first_seed + 100 * treatment.attempts.len() as u64;
-            let protocol = Protocol { first_seed, ..*protocol };
-            let mut codes: Vec<&'static str> = kept.iter().map(|k| k.0).collect();
-            codes.push(finding.code);
-            tell(&announcement(finding, &protocol));
-            let whole = finding.cure.whole_run;
-            // From the second round on, what was proved so far is the unchanged arm.
-            let tried = prove(&now, &cured, finding, whole, &protocol, &mut treatment.steps);
-            seen.push(changes.clone());
-            let verdict = tried.0.verdict;
-            treatment.attempts.push(Attempt { codes, changes, proof: tried.0 });
-            if verdict.works() && (verdict.specific() || found.is_none()) {
-                found = Some((cured, finding.code, finding.cure.edits.clone(), tried.1));
-            }
-            // What helps no more than another change is kept only if nothing better is found.
-            if verdict.specific() {
-                break;
-            }
-        }
-        let Some((cured, code, edits, after)) = found else { break };
-        now = cured;
-        kept.push((code, edits));
-        let sick = after.findings.iter().any(|f| f.severity == Severity::Disease);
-        diagnosis = after.clone();
-        treatment.after = Some(after);
-        treatment.cure = kept.iter().map(|k| k.0).collect();
-        treatment.cured = Some(Box::new(now.clone()));
+        let Some(tried) = course.round(&now, &diagnosis) else { break };
+        now = tried.cured;
+        course.kept.extend(tried.parts);
+        let sick = tried.after.findings.iter().any(|f| f.severity == Severity::Disease);
+        diagnosis = tried.after.clone();
+        course.treatment.after = Some(tried.after);
+        course.treatment.cure = course.kept.iter().map(|k| k.0).collect();
+        course.treatment.cured = Some(Box::new(now.clone()));
         if !sick {
             break;
         }
     }
+    let Course { mut treatment, kept, .. } = course;
     if kept.len() > 1 {
         reduce(subject, examination, protocol, &mut treatment, kept);
     }
@@ -142,10 +226,10 @@ fn reduce(
     examination: &Examination,
     protocol: &Protocol,
     treatment: &mut Treatment,
-    mut kept: Vec<(&'static str, Vec<Edit>)>,
+    mut kept: Vec<Part>,
 ) {
     let Some(first) = examination.diagnosis.findings.iter().find(|f| f.code == kept[0].0) else { return };
-    let build = |set: &[(&'static str, Vec<Edit>)]| {
+    let build = |set: &[Part]| {
         let mut made = subject.clone();
         for (_, edits) in set {
             made = made.edited(edit::apply(&made, edits).ok()?).ok()?;

@@ -193,7 +193,7 @@ pub fn report(
         } else if f.severity == Severity::Hint {
             hints.push(f);
         } else {
-            let proof = treatment.and_then(|t| t.attempts.iter().rfind(|a| a.codes.last() == Some(&f.code)));
+            let proof = treatment.and_then(|t| t.tried_for(f.code));
             let _ = write!(text, "\n{}", finding(style, subject, f, proof));
         }
     }
