@@ -6,7 +6,7 @@
 //!
 //! | event | keys |
 //! |---|---|
-//! | `start` | `schema`, `source`, `batch`, `steps` (planned), `loss` (`cross-entropy` or `mse`), `optimizer` {`name`, `lr`, `momentum`, `beta1`, `beta2`, `eps`, `l1`, `l2`, `weight_decay`}, `layers` [{`name`, `kind`, `units`, `fan_in`, `bias`, `p`, `momentum`}], `frozen` [names] |
+//! | `start` | `schema`, `source`, `batch`, `steps` (planned), `loss` (`cross-entropy` or `mse`), `optimizer` {`name`, `lr`, `momentum`, `beta1`, `beta2`, `eps`, `l1`, `l2`, `weight_decay`}, `layers` [{`name`, `kind`, `units`, `fan_in`, `bias`, `p`, `momentum`}], `frozen` (a list of names) |
 //! | `data` | `examples`, `test_examples`, `features`, `mean`, `std`, `max_abs`, `constant`, `std_ratio`, `offset`, `non_finite`, `class_counts`, `target_mean`, `target_variance`, `target_range` |
 //! | `loss` | `step`, `loss`: the mean loss of a batch |
 //! | `look` | `step`, `layers` [{`layer`, `signal`, `delta_rms`, `gradient_rms`, `penalty_rms`, `weight_rms`, `update_rms`, `unit_spread`}], `units` [{`layer`, `examples`, `dead`, `saturated`, `units`, `rms`, `max`}], `output_std`, `top_class` |
