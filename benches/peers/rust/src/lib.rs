@@ -73,6 +73,18 @@ impl Args {
     }
 }
 
+/// Blocks of ResNet-18: channels in and out, stride of the first convolution.
+pub const BLOCKS: [(usize, usize, usize); 8] = [
+    (64, 64, 1),
+    (64, 64, 1),
+    (64, 128, 2),
+    (128, 128, 1),
+    (128, 256, 2),
+    (256, 256, 1),
+    (256, 512, 2),
+    (512, 512, 1),
+];
+
 impl Workload {
     pub fn rule(self) -> Rule {
         match self {

@@ -36,6 +36,7 @@ pub use blocks::{Block, Body};
 pub use claim::{published, statements};
 pub use error::{Expected, ExperimentError, ExperimentProblem};
 pub use feed::Feed;
+pub(crate) use model::ACTIVATIONS;
 pub use model::Model;
 pub use prepare::Prepare;
 pub use row::RowSpec;

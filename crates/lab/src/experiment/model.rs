@@ -176,7 +176,7 @@ pub(super) struct Defaults {
 /// Layers whose first key is their kind and whose value is their main setting.
 const TABLE_LAYERS: [&str; 9] =
     ["linear", "dropout", "leaky-relu", "elu", "batch-norm", "conv", "max-pool", "avg-pool", "lrn"];
-/// Layers that a word names.
+/// Layers that a word names, the activations first.
 const WORD_LAYERS: [&str; 16] = [
     "activation",
     "sigmoid",
@@ -195,6 +195,8 @@ const WORD_LAYERS: [&str; 16] = [
     "global-avg-pool",
     "lrn",
 ];
+/// Words and keys of activations between layers.
+pub(crate) const ACTIVATIONS: &[&str] = WORD_LAYERS.split_at(11).0;
 
 impl Defaults {
     pub(super) fn layer(

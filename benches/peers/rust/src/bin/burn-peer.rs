@@ -10,7 +10,7 @@ use burn::tensor::activation::{relu, sigmoid};
 use burn::tensor::module::{adaptive_avg_pool2d, max_pool2d};
 use burn::tensor::ops::MaxPoolOptions;
 use burn::tensor::{Device, Distribution, Int, Tensor, TensorData};
-use kobai_rust_peers::{Args, Rule, Trainer, Workload, batch_of, initial, run};
+use kobai_rust_peers::{Args, BLOCKS, Rule, Trainer, Workload, batch_of, initial, run};
 
 #[derive(Module, Debug)]
 struct Net {
@@ -58,18 +58,6 @@ impl Builder {
         self.net.linears.push(linear);
     }
 }
-
-/// Blocks of ResNet-18: channels in and out, stride of the first convolution.
-const BLOCKS: [(usize, usize, usize); 8] = [
-    (64, 64, 1),
-    (64, 64, 1),
-    (64, 128, 2),
-    (128, 128, 1),
-    (128, 256, 2),
-    (256, 256, 1),
-    (256, 512, 2),
-    (512, 512, 1),
-];
 
 fn build(workload: Workload, device: &Device) -> Net {
     let net = Net { convs: Vec::new(), norms: Vec::new(), linears: Vec::new() };

@@ -3,7 +3,7 @@
 
 use candle_core::{D, Device, Result, Tensor, Var};
 use candle_nn::{AdamW, BatchNorm, ModuleT, Optimizer, ParamsAdamW, SGD, loss, ops};
-use kobai_rust_peers::{Args, Rule, Trainer, Workload, batch_of, initial, run};
+use kobai_rust_peers::{Args, BLOCKS, Rule, Trainer, Workload, batch_of, initial, run};
 
 struct Conv {
     weight: Tensor,
@@ -69,18 +69,6 @@ impl Net {
         x.matmul(&weight.t()?)?.broadcast_add(bias)
     }
 }
-
-/// Blocks of ResNet-18: channels in and out, stride of the first convolution.
-const BLOCKS: [(usize, usize, usize); 8] = [
-    (64, 64, 1),
-    (64, 64, 1),
-    (64, 128, 2),
-    (128, 128, 1),
-    (128, 256, 2),
-    (256, 256, 1),
-    (256, 512, 2),
-    (512, 512, 1),
-];
 
 fn build(workload: Workload) -> Result<Net> {
     let mut net = Net::default();

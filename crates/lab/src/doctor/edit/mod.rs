@@ -5,6 +5,7 @@ mod change;
 pub use change::{Change, changes, diff};
 
 use super::subject::Subject;
+use crate::experiment::ACTIVATIONS;
 use crate::results::Text;
 use kobai_doctor::finding::{Edit, Setting};
 use kobai_engine::layer::LayerKind;
@@ -13,20 +14,6 @@ use toml::{Table, Value};
 
 /// Layers that an activation separates.
 const WEIGHTED: [&str; 2] = ["linear", "conv"];
-/// Words and keys of activations between layers.
-const ACTIVATIONS: [&str; 11] = [
-    "activation",
-    "sigmoid",
-    "tanh",
-    "relu",
-    "leaky-relu",
-    "elu",
-    "gelu",
-    "softplus",
-    "hard-swish",
-    "relu6",
-    "exp",
-];
 
 /// A subject's file after some edits.
 ///
