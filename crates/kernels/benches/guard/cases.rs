@@ -1,56 +1,24 @@
-//! Fails when a kernel has become slower: `cargo bench -p kobai-kernels --bench guard`.
-//!
-//! The measure is a share: the work of a kernel per second over the multiply-adds
-//! per second of registers alone, both measured within the same milliseconds. A
-//! slower clock or a busy machine slows both. The work is counted in operations of
-//! the definition or, where a kernel has none worth counting, in elements; only
-//! the record gives the share a meaning.
-//!
-//! `guard.txt` holds the shares that were reached, for each kind of processor. A
-//! kernel fails if it stays below 80 % of its record in [`TRIES`] tries, each with a
-//! pause and more samples than the one before; the best sample counts, because noise only
-//! ever takes time. A processor without a record passes and says so. A kernel that stays
-//! below while other programs run is undecided, not slow: what they take from the caches
-//! and the memory, the multiply-adds of registers do not feel.
-//!
-//! `-- --record` writes the shares of this processor: the median of several runs,
-//! so that a lucky one does not become the yardstick. `-- NAME` looks at some kernels.
-
-#![allow(clippy::print_stdout, reason = "a benchmark prints")]
+//! The kernels that the guard looks at, each with operands of a size that a core's
+//! cache holds.
 
 use kobai_kernels::conv::{self, Conv};
 use kobai_kernels::gemm::{Mat, Start, gemm};
 use kobai_kernels::norm::After;
 use kobai_kernels::pool2d::{self, Axis, Pool2d};
 use kobai_kernels::then::Then;
-use kobai_kernels::{Isa, Pool, activation, norm, optim, peak, reduce, softmax};
-use std::collections::BTreeMap;
+use kobai_kernels::{Isa, Pool, activation, norm, optim, reduce, softmax};
 use std::hint::black_box;
-use std::process::ExitCode;
-use std::time::{Duration, Instant};
-
-/// A kernel fails below this part of its record.
-const LEAST: f64 = 0.8;
-/// Tries before a kernel counts as slow.
-const TRIES: u32 = 6;
-/// Time of one sample: short against a time slice of the scheduler, so that on a
-/// busy machine some samples are not interrupted.
-const SAMPLE: Duration = Duration::from_micros(300);
-/// Samples of the first try.
-const SAMPLES: u32 = 24;
-/// Runs whose median is recorded.
-const RECORDED_RUNS: usize = 7;
 
 /// A kernel with its operands: calling it does `work` operations.
-struct Case {
-    name: &'static str,
-    work: f64,
-    run: Box<dyn FnMut()>,
+pub(super) struct Case {
+    pub(super) name: &'static str,
+    pub(super) work: f64,
+    pub(super) run: Box<dyn FnMut()>,
 }
 
 /// Values that begin on a cache line: where an allocator happens to put them must not
 /// matter. They are never freed.
-fn values(len: usize) -> &'static mut [f32] {
+pub(super) fn values(len: usize) -> &'static mut [f32] {
     let memory = vec![0.0; len + 16].leak();
     let skip = memory.as_ptr().align_offset(64);
     let values = &mut memory[skip..skip + len];
@@ -111,7 +79,7 @@ fn each(name: &'static str, len: usize, run: impl FnMut() + 'static) -> Case {
 }
 
 /// Every kernel that a step of one of the usual networks spends time in.
-fn cases(isa: Isa) -> Vec<Case> {
+pub(super) fn cases(isa: Isa) -> Vec<Case> {
     let plain = Conv {
         height: 14,
         width: 14,
@@ -213,141 +181,4 @@ fn cases(isa: Isa) -> Vec<Case> {
         pool2d::max_forward(isa, &Pool::serial(), &by, 1, x, black_box(&mut *y));
     }));
     cases
-}
-
-/// Rounds of the multiply-add loop in a sample: some 100 µs.
-const PEAK_ROUNDS: u64 = 30_000;
-
-/// The best share of several samples.
-fn share(isa: Isa, case: &mut Case, samples: u32) -> f64 {
-    (case.run)();
-    let clock = Instant::now();
-    (case.run)();
-    let once = clock.elapsed().max(Duration::from_nanos(100));
-    let repeats = (SAMPLE.as_nanos() / once.as_nanos()).clamp(1, 10_000) as u32;
-    let (mut fastest, mut peak) = (f64::MAX, 0.0f64);
-    for _ in 0..samples {
-        let clock = Instant::now();
-        let (flops, value) = peak::fma_loop(isa, PEAK_ROUNDS);
-        black_box(value);
-        peak = peak.max(flops as f64 / clock.elapsed().as_secs_f64());
-        let clock = Instant::now();
-        for _ in 0..repeats {
-            (case.run)();
-        }
-        fastest = fastest.min(clock.elapsed().as_secs_f64() / f64::from(repeats));
-    }
-    case.work / fastest / peak
-}
-
-/// What kind of processor this is: records of one say nothing about another.
-fn processor() -> String {
-    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let field = |name: &str| {
-        let line = info.lines().find(|l| l.split(':').next().is_some_and(|key| key.trim() == name));
-        line.and_then(|l| l.split(':').nth(1)).map_or("?".to_string(), |v| v.trim().replace(' ', "-"))
-    };
-    format!("{}-{}-{}", field("vendor_id"), field("cpu family"), field("model"))
-}
-
-/// Whether another program wants a core right now; no where the system does not tell.
-fn others_run() -> bool {
-    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    let running = text.split_whitespace().nth(3).and_then(|field| field.split('/').next()?.parse().ok());
-    running.is_some_and(|running: u32| running > 1)
-}
-
-/// Shares by `processor isa kernel`.
-type Records = BTreeMap<String, f64>;
-
-fn read(text: &str) -> Records {
-    let lines = text.lines().filter(|l| !l.starts_with('#'));
-    lines
-        .filter_map(|l| {
-            let (key, share) = l.rsplit_once(' ')?;
-            Some((key.to_string(), share.parse().ok()?))
-        })
-        .collect()
-}
-
-fn write(path: &str, records: &Records) -> std::io::Result<()> {
-    let mut text = String::from(
-        "# Share of the multiply-add peak that each kernel reaches, by processor and instruction set.\n\
-         # Written by `cargo bench -p kobai-kernels --bench guard -- --record`.\n",
-    );
-    for (key, share) in records {
-        text += &format!("{key} {share:.4}\n");
-    }
-    std::fs::write(path, text)
-}
-
-fn main() -> ExitCode {
-    let started = Instant::now();
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/guard.txt");
-    let arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
-    let record = arguments.iter().any(|a| a == "--record");
-    let only = arguments.iter().find(|a| !a.starts_with('-'));
-    let mut records = read(&std::fs::read_to_string(path).unwrap_or_default());
-    let (processor, mut slow, mut unknown, mut checked) = (processor(), Vec::new(), 0, 0);
-    let mut undecided = Vec::new();
-    for isa in Isa::available().into_iter().filter(|isa| *isa != Isa::SCALAR) {
-        for mut case in cases(isa) {
-            if only.is_some_and(|only| !case.name.contains(only.as_str())) {
-                continue;
-            }
-            let key = format!("{processor} {isa} {}", case.name);
-            if record {
-                let mut runs: Vec<f64> = (0..RECORDED_RUNS).map(|_| share(isa, &mut case, SAMPLES)).collect();
-                runs.sort_by(f64::total_cmp);
-                println!("{key}: {:.4}", runs[RECORDED_RUNS / 2]);
-                records.insert(key, runs[RECORDED_RUNS / 2]);
-                continue;
-            }
-            let Some(recorded) = records.get(&key) else {
-                unknown += 1;
-                continue;
-            };
-            checked += 1;
-            let (mut best, mut crowded) = (0.0f64, 0);
-            for t in 1..=TRIES {
-                crowded += u32::from(others_run());
-                best = best.max(share(isa, &mut case, SAMPLES * t) / recorded);
-                if best >= LEAST {
-                    break;
-                }
-                std::thread::sleep(Duration::from_millis(50) * t);
-            }
-            let mark = match (best >= LEAST, 2 * crowded >= TRIES) {
-                (true, _) => "",
-                (false, true) => "  undecided: other programs run",
-                (false, false) => "  SLOWER",
-            };
-            println!("{isa:>7} {:<28} {:>4.0} % of its record{mark}", case.name, 100.0 * best);
-            if best < LEAST {
-                let list = if 2 * crowded >= TRIES { &mut undecided } else { &mut slow };
-                list.push(format!("{isa} {}", case.name));
-            }
-        }
-    }
-    if record {
-        if let Err(e) = write(path, &records) {
-            println!("error: {path}: {e}");
-            return ExitCode::FAILURE;
-        }
-        return ExitCode::SUCCESS;
-    }
-    let seconds = started.elapsed().as_secs_f64();
-    if unknown > 0 {
-        println!("{unknown} kernels have no record for {processor}: not checked; `-- --record` writes them");
-    }
-    if !undecided.is_empty() {
-        println!("undecided, because other programs ran: {}", undecided.join(", "));
-    }
-    if slow.is_empty() {
-        let checked = checked - undecided.len();
-        println!("{checked} kernels are at least at {:.0} % of their record ({seconds:.1} s)", 100.0 * LEAST);
-        return ExitCode::SUCCESS;
-    }
-    println!("error: slower than {:.0} % of the record: {} ({seconds:.1} s)", 100.0 * LEAST, slow.join(", "));
-    ExitCode::FAILURE
 }
