@@ -24,6 +24,7 @@ pub mod rank;
 pub mod record;
 pub mod recorder;
 pub mod report;
+mod sample;
 mod series;
 
 pub use checks::{About, Check, Page, Stage};

@@ -8,7 +8,8 @@
 //! steps are looked at is the same on every machine.
 
 use crate::record::{LayerStats, Look, NonFinite, Record, UnitStats};
-use kobai_engine::layer::{Layer, LayerKind};
+use crate::sample::{Sample, every_row};
+use kobai_engine::layer::{Layer, LayerKind, ParamSpec};
 use kobai_engine::layers::Activation;
 use kobai_engine::optim::Penalty;
 use kobai_engine::{Event, NodePlan, Observer, Plan, Wants};
@@ -37,7 +38,8 @@ struct Counts {
     active: Vec<u32>,
     saturated: Vec<u32>,
     examples: usize,
-    places: usize,
+    /// Values of each unit that were looked at.
+    seen: usize,
 }
 
 /// The account that looks are paid from, in operations.
@@ -83,7 +85,7 @@ impl Recorder {
                     active: vec![0; units],
                     saturated: vec![0; units],
                     examples: 0,
-                    places: values / units.max(1),
+                    seen: 0,
                 })
             }
             _ => None,
@@ -168,21 +170,34 @@ impl Recorder {
         }
     }
 
-    fn rms(&self, values: &[f32]) -> f64 {
-        (reduce::sum_squares_f64(self.isa, values) / values.len().max(1) as f64).sqrt()
+    /// How many weights a unit of a param has, and of how many units one is looked at.
+    fn rows(&self, step: u64, spec: &ParamSpec) -> (usize, usize) {
+        let inputs = spec.dims.get(1..).map_or(1, |d| d.iter().product()).max(1);
+        let every = if step >= self.dense_from { 1 } else { every_row(spec.len() / inputs, inputs) };
+        (inputs, every)
+    }
+
+    /// The root of the mean square over one row of so many.
+    fn rms(&self, values: &[f32], inputs: usize, every: usize) -> f64 {
+        if every == 1 {
+            return (reduce::sum_squares_f64(self.isa, values) / values.len().max(1) as f64).sqrt();
+        }
+        let rows = values.chunks_exact(inputs).step_by(every);
+        let len = rows.len() * inputs;
+        (rows.map(|row| reduce::sum_squares_f64(self.isa, row)).sum::<f64>() / len as f64).sqrt()
     }
 
     fn forward(&mut self, step: u64, node: &NodePlan, n: usize, output: &[f32]) {
         match &node.layer {
             Some(LayerKind::Activation(activation)) => self.units(step, node, *activation, n, output),
             Some(layer) if !node.params.is_empty() && layer.kind() != "batch-norm" => {
-                let (signal, finite) = self.signal(n, output);
+                let (signal, finite) = self.signal(self.sample(step, node, n), output);
                 self.first_bad(step, &node.name, "forward", !finite);
                 let stats = LayerStats { layer: node.name.clone(), signal, ..LayerStats::default() };
                 self.look(step).layers.push(stats);
             }
             Some(layer) if layer.kind() == "batch-norm" => {
-                let rms = self.rms(output);
+                let rms = self.sample(step, node, n).rms(self.isa, output);
                 self.first_bad(step, &node.name, "forward", !rms.is_finite());
             }
             _ => {}
@@ -195,35 +210,49 @@ impl Recorder {
         }
     }
 
+    /// What is looked at of a node's output or its gradient: all of it where the layer is
+    /// sought in which a run breaks.
+    fn sample(&self, step: u64, node: &NodePlan, n: usize) -> Sample {
+        match step >= self.dense_from {
+            true => Sample::whole(&node.plan.output, n),
+            false => Sample::of_examples(&node.plan.output, n),
+        }
+    }
+
     /// Root of the mean, over units, of the variance over examples, and whether
     /// all values are numbers.
-    fn signal(&mut self, n: usize, output: &[f32]) -> (f64, bool) {
-        let units = output.len() / n;
+    fn signal(&mut self, sample: Sample, output: &[f32]) -> (f64, bool) {
         let [sums, squares] = &mut self.scratch;
         sums.clear();
         squares.clear();
-        sums.resize(units, 0.0);
-        squares.resize(units, 0.0);
-        for row in output.chunks_exact(units) {
-            for ((sum, square), y) in sums.iter_mut().zip(squares.iter_mut()).zip(row) {
-                let y = f64::from(*y);
-                *sum += y;
-                *square += y * y;
+        sums.resize(sample.kept(), 0.0);
+        squares.resize(sample.kept(), 0.0);
+        for example in sample.examples(output) {
+            let (mut sums, mut squares) = (&mut sums[..], &mut squares[..]);
+            for line in example {
+                let (s, q);
+                (s, sums) = sums.split_at_mut(line.len());
+                (q, squares) = squares.split_at_mut(line.len());
+                for ((sum, square), y) in s.iter_mut().zip(q).zip(line) {
+                    let y = f64::from(*y);
+                    *sum += y;
+                    *square += y * y;
+                }
             }
         }
         let all: f64 = squares.iter().sum();
-        let means: f64 = sums.iter().map(|s| s * s).sum::<f64>() / n as f64;
-        (((all - means).max(0.0) / output.len() as f64).sqrt(), all.is_finite())
+        let means: f64 = sums.iter().map(|s| s * s).sum::<f64>() / sample.examples as f64;
+        (((all - means).max(0.0) / sample.len() as f64).sqrt(), all.is_finite())
     }
 
     /// Largest difference between the incoming weights of two units (rows).
-    fn unit_spread(&mut self, weight: &[f32], inputs: usize) -> f64 {
+    fn unit_spread(&mut self, weight: &[f32], inputs: usize, every: usize) -> f64 {
         let [low, high] = &mut self.weights;
         low.clear();
         high.clear();
         low.extend_from_slice(&weight[..inputs]);
         high.extend_from_slice(&weight[..inputs]);
-        for row in weight.chunks_exact(inputs) {
+        for row in weight.chunks_exact(inputs).step_by(every) {
             for ((w, low), high) in row.iter().zip(low.iter_mut()).zip(high.iter_mut()) {
                 *low = low.min(*w);
                 *high = high.max(*w);
@@ -246,26 +275,32 @@ impl Recorder {
     }
 
     fn units(&mut self, step: u64, node: &NodePlan, activation: Activation, n: usize, y: &[f32]) {
-        let rms = self.rms(y);
+        let sample = match step >= self.dense_from {
+            true => Sample::whole(&node.plan.output, n),
+            false => Sample::of_lines(&node.plan.output, n),
+        };
+        let rms = sample.rms(self.isa, y);
         self.first_bad(step, &node.name, "forward", !rms.is_finite());
-        let max = f64::from(reduce::max_abs(self.isa, y));
+        let lines = || sample.examples(y).flatten();
+        let max = lines().map(|line| reduce::max_abs(self.isa, line)).fold(0.0, f32::max);
         let Some(at) = self.counts.iter().position(|c| c.node == node.index) else { return };
         let counts = &mut self.counts[at];
         // |z| > 5 for the sigmoid, |z| > 2.5 for tanh. What cannot die is not counted.
         match activation {
-            Activation::Relu | Activation::Relu6 => tally(&mut counts.active, y, |y| y > 0.0),
+            Activation::Relu | Activation::Relu6 => tally(&mut counts.active, lines(), |y| y > 0.0),
             Activation::Sigmoid(_) => {
-                tally(&mut counts.saturated, y, |y| !(0.006_69..=0.993_31).contains(&y))
+                tally(&mut counts.saturated, lines(), |y| !(0.006_69..=0.993_31).contains(&y))
             }
-            Activation::Tanh => tally(&mut counts.saturated, y, |y| y.abs() > 0.986_61),
+            Activation::Tanh => tally(&mut counts.saturated, lines(), |y| y.abs() > 0.986_61),
             _ => {}
         }
         let dies = matches!(activation, Activation::Relu | Activation::Relu6);
         counts.examples += n;
+        counts.seen += sample.len() / counts.active.len().max(1);
         if counts.examples < WINDOW {
             return;
         }
-        let seen = (counts.examples * counts.places) as f64;
+        let seen = counts.seen as f64;
         let share = |count: &u32| f64::from(*count) / seen;
         let dead = counts.active.iter().filter(|c| dies && share(c) < DEAD).count();
         let whole = |counts: &[u32]| counts.iter().map(share).sum::<f64>() / counts.len().max(1) as f64;
@@ -278,18 +313,19 @@ impl Recorder {
             zeros: if dies { 1.0 - whole(&counts.active) } else { 0.0 },
             outside: whole(&counts.saturated),
             rms,
-            max,
+            max: f64::from(max),
         };
         counts.active.fill(0);
         counts.saturated.fill(0);
-        counts.examples = 0;
+        (counts.examples, counts.seen) = (0, 0);
         self.look(step).units.push(stats);
     }
 }
 
 /// Counts the values of each unit that pass a test.
-fn tally(counts: &mut [u32], values: &[f32], test: impl Fn(f32) -> bool) {
-    for row in values.chunks_exact(counts.len()) {
+fn tally<'a>(counts: &mut [u32], lines: impl Iterator<Item = &'a [f32]>, test: impl Fn(f32) -> bool) {
+    let units = counts.len();
+    for row in lines.flat_map(|line| line.chunks_exact(units)) {
         for (count, y) in counts.iter_mut().zip(row) {
             *count += u32::from(test(*y));
         }
@@ -312,16 +348,20 @@ impl Observer<f32> for Recorder {
         match *event {
             Event::Forward { step, node, n, output } => self.forward(step, node, n, output),
             Event::Backward { step, node, n, grad_output, params, grad_params } => {
-                self.before[node.params.clone()].copy_from_slice(params);
                 let Some(spec) = node.plan.params.first() else { return };
                 let (weight, gradient) = (&params[..spec.len()], &grad_params[..spec.len()]);
-                let gradient_rms = self.rms(gradient);
+                let (inputs, every) = self.rows(step, spec);
+                let gradient_rms = self.rms(gradient, inputs, every);
                 self.first_bad(step, &node.name, "backward", !gradient_rms.is_finite());
+                let before = &mut self.before[node.params.start..][..spec.len()];
+                let rows = before.chunks_exact_mut(inputs).zip(weight.chunks_exact(inputs));
+                rows.step_by(every).for_each(|(before, row)| before.copy_from_slice(row));
                 if spec.dims.len() < 2 {
                     return;
                 }
-                let (weight_rms, delta) = (self.rms(weight), self.rms(grad_output) * n as f64);
-                let spread = self.unit_spread(weight, spec.dims[1..].iter().product());
+                let weight_rms = self.rms(weight, inputs, every);
+                let delta = self.sample(step, node, n).rms(self.isa, grad_output) * n as f64;
+                let spread = self.unit_spread(weight, inputs, every);
                 let penalty = match self.penalty {
                     Penalty::None => 0.0,
                     Penalty::L1(x) => x,
@@ -337,10 +377,13 @@ impl Observer<f32> for Recorder {
             }
             Event::Updated { step, node, params } => {
                 let Some(spec) = node.plan.params.first() else { return };
-                let start = node.params.start;
-                let before = &mut self.before[start..start + spec.len()];
-                before.iter_mut().zip(params).for_each(|(b, p)| *b = p - *b);
-                let update = (reduce::sum_squares_f64(self.isa, before) / spec.len() as f64).sqrt();
+                let (inputs, every) = self.rows(step, spec);
+                let before = &mut self.before[node.params.start..][..spec.len()];
+                let rows = before.chunks_exact_mut(inputs).zip(params.chunks_exact(inputs));
+                for (before, row) in rows.step_by(every) {
+                    before.iter_mut().zip(row).for_each(|(b, p)| *b = p - *b);
+                }
+                let update = self.rms(&self.before[node.params.start..][..spec.len()], inputs, every);
                 self.first_bad(step, &node.name, "update", !update.is_finite());
                 if let Some(layer) = self.look(step).layers.iter_mut().find(|l| l.layer == node.name) {
                     layer.update_rms = update;

@@ -32,6 +32,8 @@ const SCAN: u64 = 100;
 /// Training loss, over that of knowing nothing, from which regularisation is
 /// suspected although something was learned.
 const HELD_BACK: f64 = 0.15;
+/// Steps of a run without what was meant to help, at most.
+const COMPARED: u64 = 500;
 /// Steps of memorising, at most.
 const MEMORISE: u64 = 300;
 
@@ -180,12 +182,14 @@ impl Bench<'_> {
     }
 
     fn without(&mut self, record: &mut Record) {
-        // A point of the watched run to compare with.
-        let Some(point) = record.points.iter().rfind(|p| p.step <= 500 && p.step > 0).copied() else {
+        let (penalized, drops) = (record.settings.penalty() > 0.0, !record.dropouts().is_empty());
+        // A point of the watched run to compare with, so early that the rest of the allowance reaches it.
+        let reach = (self.allowance / (u64::from(penalized) + u64::from(drops)).max(1)).min(COMPARED);
+        let Some(point) = record.points.iter().rfind(|p| p.step <= reach && p.step > 0).copied() else {
             return;
         };
         let steps = point.step;
-        if record.settings.penalty() > 0.0 {
+        if penalized {
             let what = ["the same without the penalty", "罰則なしの学習"];
             self.test("without-penalty", what, steps, |bench| {
                 let plain = bench.subject.replan(|row| row.training.updates.penalty = Penalty::None);
@@ -195,7 +199,7 @@ impl Bench<'_> {
                 }
             });
         }
-        if !record.dropouts().is_empty() {
+        if drops {
             let what = ["the same without dropout", "ドロップアウトなしの学習"];
             self.test("without-dropout", what, steps, |bench| {
                 let plain = bench.subject.replan(|row| {
