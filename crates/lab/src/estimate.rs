@@ -130,12 +130,11 @@ pub(crate) fn run(speed: Speed, training: &Training, split: &Split, observe: boo
     let looks = if observe { (training.steps / training.observe_every).max(1) as f64 } else { 0.0 };
     let measured = (training.steps / training.evaluate_every).max(1) as f64;
     let learned = training.examples.unwrap_or(usize::MAX).min(split.train.len());
-    let examples = split.test.len()
-        + match training.train_accuracy {
-            TrainAccuracy::All => learned,
-            TrainAccuracy::Batch => training.batch,
-        };
-    (steps - looks).max(0.0) * speed.step
-        + looks * speed.observed
-        + measured * examples as f64 * speed.example
+    let trained = match training.train_accuracy {
+        TrainAccuracy::All => learned,
+        TrainAccuracy::Batch => training.batch,
+    };
+    let tested = |done: u64| training.tested(split.test.len(), done) as f64;
+    let examples = (measured - 1.0) * tested(0) + tested(training.steps) + measured * trained as f64;
+    (steps - looks).max(0.0) * speed.step + looks * speed.observed + examples * speed.example
 }

@@ -289,8 +289,10 @@ pub fn identity(experiment: &Experiment, job: Job, data: &str, isa: &str, observ
         &job.seed.to_string(),
         &observe.to_string(),
     ];
+    // A default of the program, not a setting of the file.
+    let tested = row.training.evaluate_examples.map(|n| format!("tested {n}"));
     let mut hasher = Sha256::new();
-    for part in parts {
+    for part in parts.into_iter().chain(tested.as_deref()) {
         hasher.update((part.len() as u64).to_le_bytes());
         hasher.update(part.as_bytes());
     }

@@ -205,3 +205,29 @@ fn augmented_pictures_give_the_same_bytes_on_any_number_of_threads() {
         assert!(run(1, &[change]).0 != expected, "{change:?}");
     }
 }
+
+#[test]
+fn points_of_some_examples_change_the_curve_alone_and_the_last_is_of_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let curves = |name: &str, set: &[(&str, &str)]| {
+        let out = folder.path().join(name);
+        let set = set.iter().map(|(k, v)| ((*k).to_string(), (*v).to_string())).collect();
+        let every = ("training.evaluate_every".to_string(), "20".to_string());
+        let set: Vec<(String, String)> = [every].into_iter().chain::<Vec<_>>(set).collect();
+        let completed = run(Request { seeds: Some(1), set, ..request(&out) }, &Silent).unwrap();
+        completed.results.rows.into_iter().map(|r| r.runs[0].clone()).collect::<Vec<_>>()
+    };
+    let (all, some) = (curves("all", &[]), curves("some", &[("training.evaluate_examples", "7")]));
+    let mut differ = 0;
+    for (all, some) in all.iter().zip(&some) {
+        assert_eq!((all.curve.len(), some.curve.len()), (3, 3));
+        for point in &some.curve[..2] {
+            let sevenths = 7.0 * point.test_accuracy;
+            assert!((sevenths - sevenths.round()).abs() < 1e-9, "{sevenths}");
+        }
+        differ += usize::from(all.curve[..2] != some.curve[..2]);
+        assert_eq!(all.curve[2], some.curve[2]);
+        assert_eq!(all.weights_sha256, some.weights_sha256);
+    }
+    assert!(differ > 0);
+}

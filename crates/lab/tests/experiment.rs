@@ -21,6 +21,10 @@ fn embedded_experiments_are_sound() {
                 assert!(!rows[..i].contains(row), "{name}: two rows are called {row}");
             }
             for row in &experiment.rows {
+                assert_eq!(
+                    row.training.evaluate_examples, None,
+                    "{name}: claims are about all test examples"
+                );
                 if let Some(reference) = &row.reference {
                     assert!(published(reference).is_some(), "{name}: unknown reference {reference}");
                 }
@@ -122,6 +126,16 @@ fn a_bare_file_is_one_network() {
     assert_eq!((experiment.rows[0].id.as_str(), experiment.rows[0].label.ja.as_str()), ("main", "main"));
     assert_eq!(experiment.rows[0].training.updates.penalty, Penalty::None);
     experiment.plans("bare.toml", [64].into(), 10, PlanOptions::batch(20)).unwrap();
+    // Nobody said how often to evaluate: what that costs must not show. Last, on all.
+    let tested = |text: &str, done| {
+        let training = &Experiment::from_toml("bare.toml", text, &changes()).unwrap().rows[0].training;
+        (training.tested(360, done), training.tested(10_000, done))
+    };
+    assert_eq!((tested(bare, 1), tested(bare, 10)), ((360, 500), (360, 10_000)));
+    let long = bare.replace("steps = 10", "steps = 40000");
+    assert_eq!(tested(&long, 1), (360, 3000));
+    let said = bare.replace("steps = 10", "steps = 10\nevaluate_every = 5");
+    assert_eq!(tested(&said, 5), (360, 10_000));
 }
 
 #[test]

@@ -16,7 +16,19 @@ use toml::{Table, Value};
 /// Keys of a row that are known without their table, where no file sets them.
 const SHORT: [(&str, &[&str]); 3] = [
     ("model", &["activation", "init", "batch_norm", "dropout", "dropout_scaling", "width", "depth", "loss"]),
-    ("training", &["steps", "batch", "sampling", "evaluate_every", "observe_every", "examples", "freeze"]),
+    (
+        "training",
+        &[
+            "steps",
+            "batch",
+            "sampling",
+            "evaluate_every",
+            "evaluate_examples",
+            "observe_every",
+            "examples",
+            "freeze",
+        ],
+    ),
     (
         "optimizer",
         &["name", "lr", "momentum", "eps", "rho", "beta1", "beta2", "l1", "l2", "weight_decay", "clip_norm"],

@@ -35,6 +35,9 @@ pub struct Training {
     pub sampling: Sampling,
     /// Steps from one point of the learning curve to the next.
     pub evaluate_every: u64,
+    /// Test examples, from the first, on which the points before the last are measured, if
+    /// not all; the last point is of all.
+    pub evaluate_examples: Option<usize>,
     /// When accuracies are measured.
     pub evaluate: EvaluateWhen,
     /// On what the training accuracy is measured.
@@ -56,7 +59,21 @@ pub struct Training {
     pub may_diverge: bool,
 }
 
+/// Points of a learning curve whose file does not say how many.
+const POINTS: u64 = 20;
+/// Share of the training's examples, forward and backward, that those points may take
+/// together: what they cost must not show.
+const EVALUATED: f64 = 0.025;
+/// Test examples of such a point, at least.
+const FEWEST: usize = 500;
+
 impl Training {
+    /// Test examples on which the point after so many steps is measured.
+    #[must_use]
+    pub fn tested(&self, all: usize, done: u64) -> usize {
+        self.evaluate_examples.filter(|_| done < self.steps).map_or(all, |n| n.min(all))
+    }
+
     /// Whether a param is frozen.
     #[must_use]
     pub fn is_frozen(&self, param: &str) -> bool {
@@ -106,12 +123,17 @@ impl Training {
                 &[("batch", TrainAccuracy::Batch), ("all", TrainAccuracy::All)],
             )?,
         };
-        let twentieth = (steps / 20).max(1) as usize;
+        let twentieth = (steps / POINTS).max(1) as usize;
+        let every = training.count("evaluate_every")?;
+        // Forward and backward cost about three times as much as forward.
+        let affordable = EVALUATED * 3.0 * steps as f64 * batch as f64 / POINTS as f64;
+        let affordable = every.is_none().then_some(FEWEST.max(affordable as usize));
         let made = Training {
             steps,
             batch,
             sampling,
-            evaluate_every: training.count("evaluate_every")?.unwrap_or(twentieth) as u64,
+            evaluate_every: every.unwrap_or(twentieth) as u64,
+            evaluate_examples: training.count("evaluate_examples")?.or(affordable),
             evaluate,
             train_accuracy,
             examples,

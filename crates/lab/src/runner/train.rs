@@ -89,8 +89,9 @@ impl Work<'_> {
             inputs.train(&indices, (job.seed, step), pool, exec.train_input(n));
             labels.gather(train, &indices);
             let measured = (step + 1) % training.evaluate_every == 0 || step + 1 == training.steps;
+            let tested = &order[..training.tested(test.len(), step + 1)];
             let before = (measured && training.evaluate == EvaluateWhen::Before).then(|| {
-                evaluate(&mut exec, test, &mut test_labels, &order, |_, i, out| plain(test, i, out))
+                evaluate(&mut exec, test, &mut test_labels, tested, |_, i, out| plain(test, i, out))
             });
             if before.is_some() {
                 // The evaluation used the arena: the batch has to be put back.
@@ -127,7 +128,7 @@ impl Work<'_> {
                         let again = exec.evaluate(n, labels.targets(n, width));
                         eval_loss = again.loss();
                         let fill = |_, i: &[u32], out: &mut [f32]| plain(test, i, out);
-                        (again.accuracy(), evaluate(&mut exec, test, &mut test_labels, &order, fill))
+                        (again.accuracy(), evaluate(&mut exec, test, &mut test_labels, tested, fill))
                     }
                 };
                 let mut train_loss = score.loss();
