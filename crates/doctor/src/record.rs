@@ -200,16 +200,23 @@ pub struct Record {
     pub non_finite: Option<NonFinite>,
     /// Active tests that were made.
     pub tests: Tests,
+    /// Examples behind the training accuracy of an evaluation.
+    pub scored: usize,
 }
+
+/// Examples behind an accuracy that tells chance from little.
+pub const SCORED: usize = 500;
 
 impl Record {
     /// What is known before the first step.
     #[must_use]
     pub fn new(plan: Arc<Plan>, settings: Settings, data: DataFacts) -> Self {
+        let scored = data.examples.clamp(1, SCORED);
         Record {
             plan,
             settings,
             data,
+            scored,
             done: 0,
             losses: Vec::new(),
             looks: Vec::new(),
@@ -352,8 +359,17 @@ impl Record {
         if self.classifies() {
             // Two binomial standard errors of the sample.
             let chance = self.chance();
-            let error = (chance * (1.0 - chance) / self.data.examples.clamp(1, 500) as f64).sqrt();
-            end.train_accuracy <= chance + 2.0 * error
+            let most = |n: usize| chance + 2.0 * (chance * (1.0 - chance) / n.max(1) as f64).sqrt();
+            if self.scored >= SCORED.min(self.data.examples) {
+                return end.train_accuracy <= most(self.scored);
+            }
+            // Of few examples, such as the batch that was just learned, the last evaluations
+            // together, and the word of loss and test examples.
+            let last = &self.points[self.points.len() - self.points.len().div_ceil(4)..];
+            let mean = |of: fn(&Point) -> f64| last.iter().map(of).sum::<f64>() / last.len() as f64;
+            mean(|p| p.train_accuracy) <= most(last.len() * self.scored)
+                || mean(|p| p.test_accuracy) <= most(SCORED)
+                    && mean(|p| p.train_loss) > 0.95 * self.trivial_loss()
         } else {
             end.train_loss.is_nan() || end.train_loss > 0.97 * self.trivial_loss()
         }

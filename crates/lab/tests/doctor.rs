@@ -286,6 +286,34 @@ fn watching_changes_no_bit_and_leaves_what_a_post_mortem_needs() {
 }
 
 /// Blocks, slots, names and a layer of its own initial weights.
+#[test]
+fn a_live_doctor_names_what_batches_of_fifty_and_no_test_can_tell() {
+    let folder = tempfile::tempdir().unwrap();
+    let small = HEALTHY.replace("batch = 64", "batch = 50").replace("steps = 600", "steps = 500");
+    let deep = small
+        .replace(
+            "[{ linear = 40 }, \"activation\", { linear = 30 }, \"activation\",",
+            "[{ repeat = 4, layers = [{ linear = 100 }, \"sigmoid\"] },",
+        )
+        .replace("activation = \"relu\"\ninit = \"he\"\n", "")
+        .replace("lr = 0.1", "lr = 0.05");
+    let hot = small.replace("lr = 0.1", "lr = 3000.0").replace("= \"relu\"", "= \"leaky-relu\"");
+    for (name, text, code) in [("deep", deep, "D015"), ("hot", hot, "D021")] {
+        let file = written(folder.path(), &format!("{name}.toml"), &text);
+        let out = folder.path().join(name);
+        let request =
+            Request { doctor: Some(0.03), seeds: Some(3), out: Some(out.clone()), ..Request::new(file) };
+        let seen = run(Request { locations: Locations::none(), ..request });
+        for (_, _, watched) in &seen.watched {
+            let codes: Vec<&str> = watched.diagnosis.findings.iter().map(|f| f.code).collect();
+            assert_eq!(codes.first(), Some(&code), "{name}: {codes:?}");
+            assert!(!codes.contains(&"D023"), "{name}: noise of batches is no oscillation: {codes:?}");
+        }
+        let left = post_mortem(&out, &Origin::new(out.display().to_string())).unwrap();
+        assert_eq!(left[0].1.diagnosis.first().map(|f| f.code), Some(code), "{name}, post mortem");
+    }
+}
+
 const NESTED: &str = r#"
 schema = "kobai.experiment/1"
 id = "nested"

@@ -38,7 +38,7 @@ impl Check for This {
             return None;
         }
         let half = &r.points[r.points.len() / 2..];
-        let n = r.data.examples.clamp(1, 500) as f64;
+        let n = r.scored as f64;
         let fell = |pair: &[crate::record::Point]| {
             let (a, b) = (pair[0].train_accuracy, pair[1].train_accuracy);
             let p = a.max(b);

@@ -12,8 +12,8 @@ const ABOUT: About = About {
     stage: Stage::Step,
     page: Page {
         measures: [
-            "Update over weight (median above 0.1), share of the first 100 steps with a loss above the first (above 20 %), non-finite values; confirmed by short runs at 0.01 to 100 times the rate: a lower one ends lower.",
-            "更新 / 重みの中央値（0.1 超）、最初の 100 ステップで最初の損失を上回る割合（20 % 超）、非有限値。学習率を 0.01〜100 倍にした短い学習で、低い方が低く終わることで確かめる。",
+            "Update over weight (median above 0.1), share of the first 100 steps with a loss above the first (above 20 %), non-finite values; confirmed by short runs at 0.01 to 100 times the rate: a lower one ends lower. Without short runs: a sane first loss that rises tenfold and then is no number.",
+            "更新 / 重みの中央値（0.1 超）、最初の 100 ステップで最初の損失を上回る割合（20 % 超）、非有限値。学習率を 0.01〜100 倍にした短い学習で、低い方が低く終わることで確かめる。短い学習がなければ、まともな最初の損失が 10 倍を超えて上がり、数でなくなること。",
         ],
         hurts: [
             "The steps jump over the valley: the loss rises, oscillates or becomes infinite.",
@@ -41,6 +41,9 @@ impl Check for This {
         let worse = r.done > 0 && (!end.train_loss.is_finite() || end.train_loss > 1.2 * trivial);
         if !(r.not_converged() || r.non_finite.is_some()) {
             return None;
+        }
+        if r.tests.rates.is_empty() {
+            return thrown_away(r, u);
         }
         let now = r.loss_at_rate(1.0)?;
         let (factor, best) = r.best_rate()?;
@@ -92,4 +95,38 @@ impl Check for This {
                 ),
         )
     }
+}
+
+/// Without a scan only one course of the loss is certain: from a sane start up and up, and
+/// out of the numbers.
+fn thrown_away(r: &Record, update: f64) -> Option<Finding> {
+    let (bad, first) = (r.non_finite.as_ref()?, *r.losses.first()?);
+    let highest = r.losses.iter().copied().filter(|l| l.is_finite()).fold(first, f64::max);
+    let sane = first.is_finite() && first < 3.0 * r.trivial_loss();
+    if !sane || highest < 10.0 * first {
+        return None;
+    }
+    let lr = r.settings.lr();
+    let evidence = vec![
+        Evidence::new(words!("loss of the first step", "最初のステップの損失"), first, format!("≤ {:.3}", 3.0 * r.trivial_loss())),
+        Evidence::new(words!("highest loss over the first", "最大の損失 / 最初の損失"), highest / first, "≤ 10"),
+        Evidence::new(words!("median update over weight", "更新 / 重みの中央値"), update, "1e-4 – 1e-1"),
+    ];
+    let what = words!(
+        "with the rate {lr} the loss rises from step to step until it is no number (step {0})",
+        "学習率 {lr} では損失がステップごとに上がり、数でなくなる（ステップ {0}）",
+        bad.step
+    );
+    let found = ABOUT
+        .found(Severity::Disease, belief(2.0).max(0.85), what, evidence)
+        .since(0)
+        .not(words!(
+            "initial weights that are too large would show in the first loss",
+            "初期値が大きすぎるなら、最初の損失に現れる"
+        ))
+        .cure(
+            vec![Edit::Scale { key: "optimizer.lr", by: 0.1 }],
+            words!("a tenth, until a scan tells the best", "まず 10 分の 1。最良の値は走査で分かる"),
+        );
+    Some(found)
 }

@@ -49,7 +49,7 @@ pub use subject::{Origin, Subject};
 pub use tests::Made;
 pub use treat::{Attempt, Treatment, treat};
 
-use crate::experiment::{Experiment, RowSpec};
+use crate::experiment::{Experiment, RowSpec, TrainAccuracy};
 use crate::results::Text;
 use crate::session::SessionError;
 use kobai_data::{Locations, Split};
@@ -244,6 +244,17 @@ fn settings(row: &RowSpec, plan: &Plan) -> Settings {
         updates: training.updates,
         frozen: frozen.map(|n| n.name.clone()).collect(),
     }
+}
+
+/// The same of a row that is trained by the runner, whose training accuracies are of fewer
+/// examples.
+pub(crate) fn unwatched_run(row: &RowSpec, plan: &Arc<Plan>, split: &Split) -> Record {
+    let mut record = unwatched(row, plan, split);
+    record.scored = match row.training.train_accuracy {
+        TrainAccuracy::All => row.training.examples.unwrap_or(usize::MAX).min(split.train.len()),
+        TrainAccuracy::Batch => row.training.batch,
+    };
+    record
 }
 
 /// What is known of a row before its first step.

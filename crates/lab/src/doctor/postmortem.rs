@@ -3,7 +3,7 @@
 use super::live::from_run;
 use super::subject::{Origin, Subject};
 use super::watch::{self, WatchError};
-use super::{Examination, unwatched};
+use super::{Examination, unwatched_run};
 use crate::session::SessionError;
 use crate::store::{Folder, name_of};
 use std::path::Path;
@@ -30,7 +30,7 @@ pub fn post_mortem(
     let store = Folder::at(folder, None);
     let mut all = Vec::new();
     for subject in subjects {
-        let start = unwatched(subject.spec(), &subject.plan, &subject.split);
+        let start = unwatched_run(subject.spec(), &subject.plan, &subject.split);
         let mut found: Vec<Examination> = Vec::new();
         for seed in seeds(folder, &subject.row) {
             let name = name_of(&subject.row, seed);

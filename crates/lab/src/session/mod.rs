@@ -322,7 +322,7 @@ impl Session {
     fn doctor(&self, cap: f64, folder: &Folder) -> Result<Doctor, StoreError> {
         let rows = self.experiment.rows.iter().zip(&self.plans);
         let seen = |(row, plan): (_, &Plan)| {
-            Some(doctor::unwatched(row, &Arc::new(plan.clone()), self.split.as_ref()?))
+            Some(doctor::unwatched_run(row, &Arc::new(plan.clone()), self.split.as_ref()?))
         };
         Ok(Doctor { records: rows.filter_map(seen).collect(), cap, logs: Some(folder.logs()?) })
     }

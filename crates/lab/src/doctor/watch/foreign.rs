@@ -36,6 +36,8 @@ pub fn foreign(text: &str) -> Result<(Record, String), WatchError> {
     };
     let source = start.source.clone();
     let mut record = Record::new(Arc::new(plan), settings, facts);
+    // Its points are means over the batches since the one before.
+    record.scored = (record.settings.batch * (record.settings.steps / 40).max(1) as usize).min(record.scored);
     events.into_iter().for_each(|event| add(&mut record, event));
     finish(&mut record);
     if record.settings.steps == 0 {
