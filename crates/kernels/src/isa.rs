@@ -12,6 +12,38 @@ enum Kind {
     Scalar,
     Avx2,
     Avx512,
+    Avx512Bf16,
+}
+
+/// How the operands of matrix products are stored and multiplied.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Precision {
+    /// As they are.
+    #[default]
+    F32,
+    /// Rounded to bfloat16 when they are packed, multiplied in pairs and summed in
+    /// `f32` (`gemm/bf16`). Everything that is no matrix product stays as it is.
+    Bf16,
+}
+
+impl Precision {
+    /// Every precision.
+    pub const ALL: [Precision; 2] = [Precision::F32, Precision::Bf16];
+
+    /// `f32` or `bf16`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Precision::F32 => "f32",
+            Precision::Bf16 => "bf16",
+        }
+    }
+
+    /// The precision with this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Precision> {
+        Precision::ALL.into_iter().find(|p| p.name() == name)
+    }
 }
 
 /// A supported instruction set, from the narrowest to the widest.
@@ -21,6 +53,10 @@ enum Kind {
 /// `scalar` fuses too where the target has the instruction at compile time
 /// (AArch64); on plain x86-64 it multiplies and adds separately, so its bits
 /// differ there.
+///
+/// `avx512+bf16` is `avx512` with matrix products of bfloat16 ([`Precision::Bf16`]).
+/// Only who asks for it gets it ([`Isa::with`]): it is neither the best nor among the
+/// available.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Isa(Kind);
 
@@ -68,16 +104,50 @@ impl Isa {
     /// The instruction set with this name, if there is one and the processor has it.
     #[must_use]
     pub fn named(name: &str) -> Option<Isa> {
-        Isa::available().into_iter().find(|isa| isa.name() == name)
+        let rounding = Isa::avx512().and_then(|isa| isa.with(Precision::Bf16));
+        Isa::available().into_iter().chain(rounding).find(|isa| isa.name() == name)
     }
 
-    /// `scalar`, `avx2` or `avx512`.
+    /// The same instruction set with products of this precision, if the processor has it:
+    /// bfloat16 needs AVX-512 and its extension BF16.
+    #[must_use]
+    pub fn with(self, precision: Precision) -> Option<Isa> {
+        match (self.0, precision) {
+            (Kind::Avx512Bf16, Precision::F32) => Some(Isa(Kind::Avx512)),
+            (_, Precision::F32) | (Kind::Avx512Bf16, Precision::Bf16) => Some(self),
+            #[cfg(target_arch = "x86_64")]
+            (Kind::Avx512, Precision::Bf16) if std::is_x86_feature_detected!("avx512bf16") => {
+                Some(Isa(Kind::Avx512Bf16))
+            }
+            (_, Precision::Bf16) => None,
+        }
+    }
+
+    /// The precision of matrix products.
+    #[must_use]
+    pub fn precision(self) -> Precision {
+        if self.0 == Kind::Avx512Bf16 { Precision::Bf16 } else { Precision::F32 }
+    }
+
+    /// Whether the operands of matrix products are rounded to bfloat16.
+    #[must_use]
+    pub fn is_bf16(self) -> bool {
+        self.precision() == Precision::Bf16
+    }
+
+    /// The same instruction set with products of `f32`.
+    pub(crate) fn in_f32(self) -> Isa {
+        if self.is_bf16() { Isa(Kind::Avx512) } else { self }
+    }
+
+    /// `scalar`, `avx2`, `avx512` or `avx512+bf16`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self.0 {
             Kind::Scalar => "scalar",
             Kind::Avx2 => "avx2",
             Kind::Avx512 => "avx512",
+            Kind::Avx512Bf16 => "avx512+bf16",
         }
     }
 
@@ -90,7 +160,7 @@ impl Isa {
     /// Whether the AVX-512 path may run.
     #[must_use]
     pub fn is_avx512(self) -> bool {
-        self.0 == Kind::Avx512
+        matches!(self.0, Kind::Avx512 | Kind::Avx512Bf16)
     }
 }
 

@@ -51,6 +51,6 @@ mod simd;
 pub mod softmax;
 pub mod then;
 
-pub use isa::Isa;
+pub use isa::{Isa, Precision};
 pub use pool::Pool;
 pub use real::Real;

@@ -27,6 +27,8 @@
 //! None of it depends on the number of threads, and AVX2 and AVX-512 give the
 //! same bits.
 
+#[cfg(test)]
+mod bf16_tests;
 mod buffer;
 mod depthwise;
 mod direct;
@@ -150,6 +152,17 @@ impl Conv {
             "depthwise"
         } else {
             "indirect"
+        }
+    }
+
+    /// The same with products of bfloat16, of which `gemm` and `indirect` consist;
+    /// the others stay as they are.
+    #[must_use]
+    pub fn algorithm_bf16(&self) -> &'static str {
+        match self.algorithm() {
+            "gemm" => "gemm bf16",
+            "indirect" => "indirect bf16",
+            same => same,
         }
     }
 
@@ -289,6 +302,8 @@ pub fn backward_input<T: Real>(
     if conv.is_depthwise() {
         return depthwise::backward_input(isa, pool, conv, g, weight, scratch, grad_x);
     }
+    // One algorithm, one precision.
+    let isa = if direct::applies(conv) { isa.in_f32() } else { isa };
     indirect::backward_input(isa, pool, conv, n, g, weight, scratch, grad_x);
 }
 

@@ -126,6 +126,7 @@ pub fn forward_prepared<T: Real>(
     let more = &prepared[ends[1]..];
     conv.check_lengths(n, x.len(), weight.len(), y.len(), scratch.len());
     if isa != Isa::SCALAR
+        && (gemm::packs(isa) || winograd::choose(conv).is_some())
         && !more.is_empty()
         && let (Some(x), Some(weight), Some(bias), Some(more), Some(then)) =
             (T::as_f32(x), T::as_f32(weight), T::as_f32(bias), T::as_f32(more), then.as_f32())

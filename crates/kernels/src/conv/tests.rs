@@ -20,7 +20,7 @@ pub(super) fn conv(
 }
 
 /// Shapes by hand: each names what it is there for.
-fn cases() -> Vec<(&'static str, Conv)> {
+pub(super) fn cases() -> Vec<(&'static str, Conv)> {
     let one = [1, 1];
     vec![
         ("1x1", conv([5, 7], [3, 5, 1], one, one, [0, 0], one)),

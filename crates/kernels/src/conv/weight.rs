@@ -2,11 +2,13 @@
 //! X is the im2col matrix, and the inner index, the output pixels, is long.
 //!
 //! An element is one chain of multiply-adds with the pixel ascending, in chunks
-//! whose number depends on the shape alone; the chunks' sums are added in order.
+//! whose number depends on the shape alone; the chunks' sums are added in order. With
+//! products of bfloat16, neighbouring pixels of a chunk are paired (`gemm/bf16`).
 
 use super::buffer::{BUFFER, LINE, spaced, with_buffer};
 use super::gather::Gather;
-use crate::gemm::strips::{Block, product, strips};
+use crate::gemm::bf16;
+use crate::gemm::strips::{Block, product, product_of_pairs, strips};
 use crate::lanes::prefetch;
 use crate::pool::Shares;
 use crate::{Isa, Pool};
@@ -134,6 +136,14 @@ impl Operands<'_> {
                 let block = p..pixels.end.min(p + PIXELS);
                 self.panels(&rows, &block, a);
                 self.gather.block(self.image, block.clone(), cols.clone(), b, stride);
+                let mut k = block.len();
+                if self.isa.is_bf16() {
+                    for panel in a.chunks_exact_mut(PIXELS * LINE).take(rows.len().div_ceil(LINE)) {
+                        bf16::pair_rows(self.isa, panel, (k, LINE), LINE);
+                    }
+                    bf16::pair_rows(self.isa, b, (k, cols.len()), stride);
+                    k = k.div_ceil(2);
+                }
                 // The next block arrives while this one is multiplied, a few pixels
                 // for each product.
                 let products = strips.len() * rows.len().div_ceil(LINE);
@@ -145,7 +155,7 @@ impl Operands<'_> {
                         done += 1;
                         let product_of = Block {
                             rows: LINE.min(rows.end - r),
-                            k: block.len(),
+                            k,
                             a: panel.as_ptr(),
                             a_row: 1,
                             a_col: LINE,
@@ -158,7 +168,13 @@ impl Operands<'_> {
                         };
                         // SAFETY: the panels of these pixels were written above; these
                         // rows and columns of C belong to this task.
-                        unsafe { product(self.isa, strip, &product_of) };
+                        unsafe {
+                            if self.isa.is_bf16() {
+                                product_of_pairs(self.isa, strip, &product_of);
+                            } else {
+                                product(self.isa, strip, &product_of);
+                            }
+                        }
                     }
                 }
             }

@@ -117,32 +117,20 @@ impl Vector for Half {
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-unsafe fn entry<const MR: usize, const NV: usize, const PACKED: bool, const TAIL: bool>(t: &Tile) {
-    // SAFETY: this function enables the features; the caller answers for the operands.
-    unsafe { tile::<__m512, MR, NV, PACKED, TAIL>(t) }
-}
-
-/// `NV` whole vectors and a half.
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-unsafe fn entry_half<const MR: usize, const NV: usize, const PACKED: bool>(t: &Tile) {
-    // SAFETY: this function enables the features; the caller answers for the operands.
-    unsafe {
-        if NV == 0 {
-            tile::<Half, MR, 1, PACKED, true>(t);
-        } else {
-            tile_half::<__m512, MR, NV, PACKED>(t);
-        }
-    }
-}
-
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-unsafe fn copy(from: *const f32, from_row: usize, to: *mut f32, to_row: usize, rows: usize, cols: usize) {
+pub(super) unsafe fn copy(
+    from: *const f32,
+    from_row: usize,
+    to: *mut f32,
+    to_row: usize,
+    rows: usize,
+    cols: usize,
+) {
     // SAFETY: this function enables the features; the caller answers for the rows.
     unsafe { copy_rows::<__m512>(from, from_row, to, to_row, rows, cols) }
 }
 
 /// Accumulators, one row of B and one broadcast must fit into 32 registers.
-const fn fitting(nv: usize, all: [TileFn; MAX_ROWS]) -> [Option<TileFn>; MAX_ROWS] {
+pub(super) const fn fitting(nv: usize, all: [TileFn; MAX_ROWS]) -> [Option<TileFn>; MAX_ROWS] {
     let mut table = [None; MAX_ROWS];
     let mut i = 0;
     while i < MAX_ROWS && (i + 1) * nv + nv < 32 {
@@ -152,54 +140,86 @@ const fn fitting(nv: usize, all: [TileFn; MAX_ROWS]) -> [Option<TileFn>; MAX_ROW
     table
 }
 
-const fn rows<const NV: usize, const PACKED: bool, const TAIL: bool>() -> [Option<TileFn>; MAX_ROWS] {
-    fitting(
-        NV,
-        [
-            entry::<1, NV, PACKED, TAIL>,
-            entry::<2, NV, PACKED, TAIL>,
-            entry::<3, NV, PACKED, TAIL>,
-            entry::<4, NV, PACKED, TAIL>,
-            entry::<5, NV, PACKED, TAIL>,
-            entry::<6, NV, PACKED, TAIL>,
-            entry::<7, NV, PACKED, TAIL>,
-            entry::<8, NV, PACKED, TAIL>,
-        ],
-    )
-}
+/// The tiles of a vector type and its half, compiled with the features that it needs.
+macro_rules! tile_tables {
+    ($features:literal, $vector:ty, $half:ty) => {
+        #[target_feature(enable = $features)]
+        unsafe fn entry<const MR: usize, const NV: usize, const PACKED: bool, const TAIL: bool>(t: &Tile) {
+            // SAFETY: this function enables the features; the caller answers for the operands.
+            unsafe { tile::<$vector, MR, NV, PACKED, TAIL>(t) }
+        }
 
-const fn rows_half<const NV: usize, const PACKED: bool>() -> [Option<TileFn>; MAX_ROWS] {
-    fitting(
-        NV + 1,
-        [
-            entry_half::<1, NV, PACKED>,
-            entry_half::<2, NV, PACKED>,
-            entry_half::<3, NV, PACKED>,
-            entry_half::<4, NV, PACKED>,
-            entry_half::<5, NV, PACKED>,
-            entry_half::<6, NV, PACKED>,
-            entry_half::<7, NV, PACKED>,
-            entry_half::<8, NV, PACKED>,
-        ],
-    )
-}
+        /// `NV` whole vectors and a half.
+        #[target_feature(enable = $features)]
+        unsafe fn entry_half<const MR: usize, const NV: usize, const PACKED: bool>(t: &Tile) {
+            // SAFETY: this function enables the features; the caller answers for the operands.
+            unsafe {
+                if NV == 0 {
+                    tile::<$half, MR, 1, PACKED, true>(t);
+                } else {
+                    tile_half::<$vector, MR, NV, PACKED>(t);
+                }
+            }
+        }
 
-const fn whole<const PACKED: bool, const TAIL: bool>() -> Table {
-    [
-        rows::<1, PACKED, TAIL>(),
-        rows::<2, PACKED, TAIL>(),
-        rows::<3, PACKED, TAIL>(),
-        rows::<4, PACKED, TAIL>(),
-    ]
-}
+        const fn rows<const NV: usize, const PACKED: bool, const TAIL: bool>() -> [Option<TileFn>; MAX_ROWS] {
+            fitting(
+                NV,
+                [
+                    entry::<1, NV, PACKED, TAIL>,
+                    entry::<2, NV, PACKED, TAIL>,
+                    entry::<3, NV, PACKED, TAIL>,
+                    entry::<4, NV, PACKED, TAIL>,
+                    entry::<5, NV, PACKED, TAIL>,
+                    entry::<6, NV, PACKED, TAIL>,
+                    entry::<7, NV, PACKED, TAIL>,
+                    entry::<8, NV, PACKED, TAIL>,
+                ],
+            )
+        }
 
-const fn half<const PACKED: bool>() -> Table {
-    [rows_half::<0, PACKED>(), rows_half::<1, PACKED>(), rows_half::<2, PACKED>(), rows_half::<3, PACKED>()]
-}
+        const fn rows_half<const NV: usize, const PACKED: bool>() -> [Option<TileFn>; MAX_ROWS] {
+            fitting(
+                NV + 1,
+                [
+                    entry_half::<1, NV, PACKED>,
+                    entry_half::<2, NV, PACKED>,
+                    entry_half::<3, NV, PACKED>,
+                    entry_half::<4, NV, PACKED>,
+                    entry_half::<5, NV, PACKED>,
+                    entry_half::<6, NV, PACKED>,
+                    entry_half::<7, NV, PACKED>,
+                    entry_half::<8, NV, PACKED>,
+                ],
+            )
+        }
 
-const fn tables<const PACKED: bool>() -> [Table; 3] {
-    [whole::<PACKED, false>(), whole::<PACKED, true>(), half::<PACKED>()]
+        const fn whole<const PACKED: bool, const TAIL: bool>() -> Table {
+            [
+                rows::<1, PACKED, TAIL>(),
+                rows::<2, PACKED, TAIL>(),
+                rows::<3, PACKED, TAIL>(),
+                rows::<4, PACKED, TAIL>(),
+            ]
+        }
+
+        const fn half<const PACKED: bool>() -> Table {
+            [
+                rows_half::<0, PACKED>(),
+                rows_half::<1, PACKED>(),
+                rows_half::<2, PACKED>(),
+                rows_half::<3, PACKED>(),
+            ]
+        }
+
+        const fn tables<const PACKED: bool>() -> [Table; 3] {
+            [whole::<PACKED, false>(), whole::<PACKED, true>(), half::<PACKED>()]
+        }
+    };
 }
+pub(super) use tile_tables;
+
+tile_tables!("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma", __m512, Half);
 
 pub(super) static TILES: Tiles = Tiles {
     lanes: 16,

@@ -6,13 +6,15 @@
 //!
 //! [`rows`]: the left operand is written (k along its rows).
 //!
-//! The order of multiply-adds of an element is that of `mod.rs`: k ascending.
+//! The order of multiply-adds of an element is that of `mod.rs`: k ascending. With
+//! products of bfloat16 (`bf16/`) panels and blocks hold pairs of inner indices, and a
+//! *step* of a tile is a pair; everywhere else it is one inner index.
 
 use super::drive::{Group, MAX_GROUPS, MAX_TASKS, NC, TASK, even_parts, split, tiles};
 use super::layout::Layout;
 use super::micro::{First, MAX_ROWS, MAX_VECTORS, Tile, Tiles};
 use super::pack::{self, Block};
-use super::{Mat, Start};
+use super::{Mat, Start, bf16};
 use crate::pool::Shares;
 use crate::then::Then;
 use crate::{Isa, Pool};
@@ -22,7 +24,7 @@ use std::ops::Range;
 /// `buffer[i * stride + j]`.
 pub(crate) type Fill<'a> = &'a (dyn Fn(Range<usize>, Range<usize>, &mut [f32], usize) + Sync);
 
-/// Inner extent of a written block of A.
+/// Inner indices of a written block of A.
 const KC: usize = 384;
 /// Rows of a written block of A; a whole number of tiles of either height.
 const MC: usize = 96;
@@ -37,14 +39,15 @@ struct Rows<'a> {
     start: Start<'a, f32>,
     then: Then<'a, f32>,
     isa: Isa,
-    /// The whole inner extent.
+    /// The whole inner extent, and inner indices of a step.
     k: usize,
+    unit: usize,
     layout: &'a Layout,
     c: Shares<f32>,
     /// Packed panels of the current block of B; one begins at `(col - jc) * kb`.
     b: Shares<f32>,
     jc: usize,
-    /// The inner indices of that block.
+    /// The steps of that block.
     pb: usize,
     kb: usize,
 }
@@ -71,7 +74,8 @@ pub(crate) fn rows(
         return;
     }
     assert!(layout.at(m - 1) + n <= c.len(), "C is too short");
-    let tiles = tiles(isa);
+    let (tiles, unit) = if isa.is_bf16() { (&bf16::TILES, 2) } else { (tiles(isa), 1) };
+    let steps = k.div_ceil(unit);
     let c = Shares(c.as_mut_ptr());
     let mut groups = [Group::default(); MAX_GROUPS];
     for jc in (0..n).step_by(NC) {
@@ -79,9 +83,9 @@ pub(crate) fn rows(
         let count = split(tiles, jc, nc, &mut groups);
         let groups = &groups[..count];
         let width = nc.next_multiple_of(tiles.lanes);
-        let depth = even_parts(k, PANEL / width);
-        for pb in (0..k).step_by(depth) {
-            let kb = depth.min(k - pb);
+        let depth = even_parts(steps, PANEL / width);
+        for pb in (0..steps).step_by(depth) {
+            let kb = depth.min(steps - pb);
             pack::with_b_buffer(PANEL, |panels| {
                 let at = Shares(panels.as_mut_ptr());
                 let pack = |g: usize| {
@@ -92,15 +96,20 @@ pub(crate) fn rows(
                     // the `stride * kb` elements that begin at `(col - jc) * kb`.
                     let panel =
                         unsafe { std::slice::from_raw_parts_mut(at.0.add((col - jc) * kb), stride * kb) };
-                    let block = Block { row: col, col: pb, rows: cols, cols: kb };
-                    pack::columns(tiles, b.t(), block, panel, stride);
+                    let inner = pb * unit..k.min((pb + kb) * unit);
+                    let block = Block { row: col, col: inner.start, rows: cols, cols: inner.len() };
+                    if unit == 2 {
+                        bf16::columns(isa, b.t(), block, panel, stride);
+                    } else {
+                        pack::columns(tiles, b.t(), block, panel, stride);
+                    }
                 };
                 if nc * kb >= 1 << 15 {
                     pool.run(count, &pack);
                 } else {
                     (0..count).for_each(pack);
                 }
-                let p = Rows { tiles, fill, start, then, isa, k, layout, c, b: at, jc, pb, kb };
+                let p = Rows { tiles, fill, start, then, isa, k, unit, layout, c, b: at, jc, pb, kb };
                 p.run(pool, m, groups);
             });
         }
@@ -124,16 +133,21 @@ impl Rows<'_> {
     }
 
     fn task(&self, rows: Range<usize>, groups: &[Group]) {
-        let depth = even_parts(self.kb, KC);
+        let depth = even_parts(self.kb, KC / self.unit);
         // A stride that is no power of two, so that rows fall into different cache sets.
-        let stride = depth.next_multiple_of(16) | 16;
+        let spaced = |len: usize| len.next_multiple_of(16) | 16;
+        let (written, stride) = (spaced(depth * self.unit), spaced(depth));
         pack::with_a_buffer(MC * A_STRIDE, |a| {
             for ic in rows.clone().step_by(MC) {
                 let mc = MC.min(rows.end - ic);
                 for pc in (0..self.kb).step_by(depth) {
                     let kc = depth.min(self.kb - pc);
-                    let p = self.pb + pc;
-                    (self.fill)(ic..ic + mc, p..p + kc, a, stride);
+                    let inner = (self.pb + pc) * self.unit..self.k.min((self.pb + pc + kc) * self.unit);
+                    let len = inner.len();
+                    (self.fill)(ic..ic + mc, inner, a, written);
+                    if self.unit == 2 {
+                        bf16::pair_columns(self.isa, a, (mc, len), written, stride);
+                    }
                     for group in groups {
                         let step = self.tiles.max_rows[group.vectors - 1];
                         for i in (0..mc).step_by(step) {
@@ -146,7 +160,7 @@ impl Rows<'_> {
         });
     }
 
-    /// One register tile: rows `r..r+rows`, inner indices `pc..pc+kc` of the block of B.
+    /// One register tile: rows `r..r+rows`, steps `pc..pc+kc` of the block of B.
     fn tile(
         &self,
         group: Group,
@@ -174,7 +188,7 @@ impl Rows<'_> {
             // `rows × kc` of A and `kc × width` of B are written, and these rows of C
             // belong to this task alone.
             unsafe { run(&tile(c_of(r), self.layout.step)) };
-            if self.pb + pc + kc == self.k {
+            if (self.pb + pc + kc) * self.unit >= self.k {
                 let at = (self.layout.at(r) + col, self.layout.step);
                 // SAFETY: the same part of C.
                 unsafe { self.then.finish(self.isa, self.c.0, at, (rows, cols)) };

@@ -10,6 +10,7 @@
 //! | `drive/whole.rs` | an operand that was packed before |
 //! | `strips.rs` | small products with cut columns (Winograd) |
 //! | `gathered.rs` | the same with an operand that is written block by block (convolution) |
+//! | `bf16/` | operands rounded to bfloat16, for those who ask for it |
 //!
 //! # Numeric order
 //!
@@ -23,6 +24,7 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+pub mod bf16;
 #[cfg(target_arch = "x86_64")]
 mod drive;
 #[cfg(target_arch = "x86_64")]
@@ -138,6 +140,9 @@ pub fn gemm_then<T: Real>(
         let b = Mat { data: bd, rows: k, cols: n, row_stride: b.row_stride, col_stride: b.col_stride };
         let c = T::as_f32_mut(c).expect("one element type");
         let then = then.as_f32().expect("one element type");
+        if isa.is_bf16() && k > 0 {
+            return bf16::gemm(isa, pool, a, b, start, then, c);
+        }
         return drive::gemm(isa, pool, a, b, start, then, c);
     }
     scalar::gemm(a, b, start, c);
@@ -158,15 +163,22 @@ pub fn packed_len(k: usize, n: usize) -> usize {
     k * n.next_multiple_of(16) + 16
 }
 
+/// Whether [`pack`] has an order for this instruction set.
+#[must_use]
+pub fn packs(isa: Isa) -> bool {
+    isa != Isa::SCALAR && !isa.is_bf16()
+}
+
 /// Copies `b` into the order in which tiles read it, once for many products.
-/// Says whether this instruction set has such an order.
+/// Says whether this instruction set has such an order; with products of bfloat16 it
+/// has none.
 ///
 /// # Panics
 /// If `to` is shorter than [`packed_len`].
 pub fn pack(isa: Isa, pool: &Pool, b: Mat<'_, f32>, to: &mut [f32]) -> bool {
     assert!(to.len() >= packed_len(b.rows, b.cols), "the packed operand does not fit");
     #[cfg(target_arch = "x86_64")]
-    if isa != Isa::SCALAR {
+    if packs(isa) {
         drive::pack_whole(isa, pool, b, to);
         return true;
     }
@@ -193,7 +205,7 @@ pub fn gemm_packed(
     let (m, k) = (a.rows, a.cols);
     assert!(packed.len() >= packed_len(k, n), "the packed operand is too short");
     check(m, n, &start, &then, c);
-    assert!(isa != Isa::SCALAR, "plain loops read operands where they lie");
+    assert!(packs(isa), "this instruction set has no packed order");
     if m == 0 || n == 0 {
         return;
     }

@@ -72,26 +72,52 @@ pub(crate) struct Block {
 pub(crate) unsafe fn product(isa: Isa, strip: Strip, block: &Block) {
     #[cfg(target_arch = "x86_64")]
     if isa != Isa::SCALAR {
-        use super::micro::{First, Tile};
-        let tiles = super::drive::tiles(isa);
-        let vectors = strip.width / tiles.lanes;
-        let height = tiles.max_rows[vectors - 1];
-        let first = if block.accumulate { First::Load } else { First::Zero };
-        let Block { rows, k, a, a_row, a_col, b, b_row, c, c_row, .. } = *block;
-        for i in (0..rows).step_by(height) {
-            let run = tiles.of(a_row == 1, vectors, height.min(rows - i), strip.cols);
-            // SAFETY: the table belongs to an instruction set that the processor
-            // has; the caller answers for the operands.
-            unsafe {
-                let (a, c) = (a.add(i * a_row), c.add(i * c_row));
-                run(&Tile { k, n: strip.cols, a, a_row, a_col, b, b_row, c, c_row, first });
-            }
-        }
-        return;
+        // SAFETY: the caller answers for the operands.
+        return unsafe { in_tiles(super::drive::tiles(isa), strip, block) };
     }
     let _ = isa;
     // SAFETY: the caller answers for the operands.
     unsafe { portable::<Portable>(strip, block) }
+}
+
+/// The same for operands that hold pairs of bfloat16 ([`super::bf16`]), `k` of them.
+///
+/// # Safety
+/// As for [`product`].
+///
+/// # Panics
+/// If the instruction set has no products of bfloat16.
+pub(crate) unsafe fn product_of_pairs(isa: Isa, strip: Strip, block: &Block) {
+    assert!(isa.is_bf16(), "no products of bfloat16");
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: the caller answers for the operands.
+    unsafe {
+        in_tiles(&super::bf16::TILES, strip, block);
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (strip, block);
+}
+
+/// The same in tiles of an instruction set that the processor has.
+///
+/// # Safety
+/// As for [`product`].
+#[cfg(target_arch = "x86_64")]
+unsafe fn in_tiles(tiles: &super::micro::Tiles, strip: Strip, block: &Block) {
+    use super::micro::{First, Tile};
+    let vectors = strip.width / tiles.lanes;
+    let height = tiles.max_rows[vectors - 1];
+    let first = if block.accumulate { First::Load } else { First::Zero };
+    let Block { rows, k, a, a_row, a_col, b, b_row, c, c_row, .. } = *block;
+    for i in (0..rows).step_by(height) {
+        let run = tiles.of(a_row == 1, vectors, height.min(rows - i), strip.cols);
+        // SAFETY: the table belongs to an instruction set that the processor
+        // has; the caller answers for the operands.
+        unsafe {
+            let (a, c) = (a.add(i * a_row), c.add(i * c_row));
+            run(&Tile { k, n: strip.cols, a, a_row, a_col, b, b_row, c, c_row, first });
+        }
+    }
 }
 
 /// The same in plain loops.

@@ -1,0 +1,225 @@
+//! AVX-512 BF16: vectors of 16 and of 8 pairs, and how pairs are made.
+
+use crate::gemm::avx512::{copy, fitting, tile_tables};
+use crate::gemm::micro::{MAX_ROWS, Table, Tile, TileFn, Tiles, Vector, tile, tile_half};
+use std::arch::x86_64::{
+    __m256, __m256bh, __m512, __m512bh, __m512i, __mmask8, __mmask16, _mm256_dpbf16_ps, _mm256_loadu_ps,
+    _mm256_mask_storeu_ps, _mm256_maskz_loadu_ps, _mm256_set1_ps, _mm256_setzero_ps, _mm256_storeu_ps,
+    _mm512_castps512_ps256, _mm512_cvtne2ps_pbh, _mm512_dpbf16_ps, _mm512_loadu_ps, _mm512_loadu_si512,
+    _mm512_mask_storeu_epi32, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_permutexvar_epi16,
+    _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps, _mm512_storeu_si512,
+};
+use std::mem::transmute;
+
+/// 16 pairs, or 16 sums: what the lanes hold follows from the use. Sums are loaded,
+/// stored and added to; operands are loaded and repeated.
+#[derive(Clone, Copy)]
+pub(in crate::gemm) struct Pairs(__m512);
+
+impl Vector for Pairs {
+    const LANES: usize = 16;
+    type Mask = __mmask16;
+    const UNROLL: bool = false;
+    type Half = HalfPairs;
+
+    #[inline(always)]
+    unsafe fn zero() -> Self {
+        // SAFETY: the caller has AVX-512F.
+        Pairs(unsafe { _mm512_setzero_ps() })
+    }
+    #[inline(always)]
+    unsafe fn splat(x: f32) -> Self {
+        // SAFETY: the caller has AVX-512F.
+        Pairs(unsafe { _mm512_set1_ps(x) })
+    }
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        // SAFETY: the caller has AVX-512F and 16 readable elements.
+        Pairs(unsafe { _mm512_loadu_ps(from) })
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        // SAFETY: the caller has AVX-512F and 16 writable elements.
+        unsafe { _mm512_storeu_ps(to, self.0) }
+    }
+    #[inline(always)]
+    unsafe fn mask(lanes: usize) -> __mmask16 {
+        ((1_u32 << lanes) - 1) as __mmask16
+    }
+    #[inline(always)]
+    unsafe fn load_masked(mask: __mmask16, from: *const f32) -> Self {
+        // SAFETY: the caller has AVX-512F; lanes outside the mask are not read.
+        Pairs(unsafe { _mm512_maskz_loadu_ps(mask, from) })
+    }
+    #[inline(always)]
+    unsafe fn store_masked(self, mask: __mmask16, to: *mut f32) {
+        // SAFETY: the caller has AVX-512F; lanes outside the mask are not written.
+        unsafe { _mm512_mask_storeu_ps(to, mask, self.0) }
+    }
+    #[inline(always)]
+    unsafe fn low(self) -> HalfPairs {
+        // SAFETY: the caller has AVX-512F.
+        HalfPairs(unsafe { _mm512_castps512_ps256(self.0) })
+    }
+    #[inline(always)]
+    unsafe fn fma(self, b: Self, c: Self) -> Self {
+        // SAFETY: the caller has AVX-512 BF16; vectors of one size, any bits are a value
+        // of either type.
+        unsafe {
+            let (a, b) = (transmute::<__m512, __m512bh>(self.0), transmute::<__m512, __m512bh>(b.0));
+            Pairs(_mm512_dpbf16_ps(c.0, a, b))
+        }
+    }
+}
+
+/// 8 pairs or sums with the masks of AVX-512VL.
+#[derive(Clone, Copy)]
+pub(in crate::gemm) struct HalfPairs(__m256);
+
+impl Vector for HalfPairs {
+    const LANES: usize = 8;
+    type Mask = __mmask8;
+    const UNROLL: bool = false;
+    type Half = HalfPairs;
+
+    #[inline(always)]
+    unsafe fn zero() -> Self {
+        // SAFETY: the caller has AVX.
+        HalfPairs(unsafe { _mm256_setzero_ps() })
+    }
+    #[inline(always)]
+    unsafe fn splat(x: f32) -> Self {
+        // SAFETY: the caller has AVX.
+        HalfPairs(unsafe { _mm256_set1_ps(x) })
+    }
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        // SAFETY: the caller has AVX and 8 readable elements.
+        HalfPairs(unsafe { _mm256_loadu_ps(from) })
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        // SAFETY: the caller has AVX and 8 writable elements.
+        unsafe { _mm256_storeu_ps(to, self.0) }
+    }
+    #[inline(always)]
+    unsafe fn mask(lanes: usize) -> __mmask8 {
+        ((1_u32 << lanes) - 1) as __mmask8
+    }
+    #[inline(always)]
+    unsafe fn load_masked(mask: __mmask8, from: *const f32) -> Self {
+        // SAFETY: the caller has AVX-512VL; lanes outside the mask are not read.
+        HalfPairs(unsafe { _mm256_maskz_loadu_ps(mask, from) })
+    }
+    #[inline(always)]
+    unsafe fn store_masked(self, mask: __mmask8, to: *mut f32) {
+        // SAFETY: the caller has AVX-512VL; lanes outside the mask are not written.
+        unsafe { _mm256_mask_storeu_ps(to, mask, self.0) }
+    }
+    #[inline(always)]
+    unsafe fn low(self) -> HalfPairs {
+        self
+    }
+    #[inline(always)]
+    unsafe fn fma(self, b: Self, c: Self) -> Self {
+        // SAFETY: the caller has AVX-512 BF16 and VL; vectors of one size, any bits are a
+        // value of either type.
+        unsafe {
+            let (a, b) = (transmute::<__m256, __m256bh>(self.0), transmute::<__m256, __m256bh>(b.0));
+            HalfPairs(_mm256_dpbf16_ps(c.0, a, b))
+        }
+    }
+}
+
+tile_tables!("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma", Pairs, HalfPairs);
+
+pub(in crate::gemm) static TILES: Tiles = Tiles {
+    lanes: 16,
+    max_rows: [8, 8, 8, 6],
+    wide: 3,
+    tables: [tables::<false>(), tables::<true>()],
+    half: HalfPairs::LANES,
+    copy,
+    transpose: crate::gemm::avx2::transpose,
+};
+
+/// Where the elements of two vectors of bfloat16 come from when they are interleaved.
+static INTERLEAVED: [u16; 32] = {
+    let mut from = [0; 32];
+    let mut i = 0;
+    while i < 32 {
+        from[i] = (i / 2 + i % 2 * 16) as u16;
+        i += 1;
+    }
+    from
+};
+
+/// `to[i * to_row + j]` = the pair of `from[2i * from_row + j]` and
+/// `from[(2i + 1) * from_row + j]`, for j below `cols`. `to` may be `from` with the same
+/// distance of rows.
+///
+/// # Safety
+/// Requires the features below; all rows must lie inside their allocations.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
+pub(super) unsafe fn pair_rows(
+    from: *const f32,
+    from_row: usize,
+    to: *mut f32,
+    to_row: usize,
+    rows: usize,
+    cols: usize,
+) {
+    // SAFETY: the caller answers for the rows; masks keep the last vector inside them.
+    unsafe {
+        let order: __m512i = _mm512_loadu_si512(INTERLEAVED.as_ptr().cast());
+        for i in 0..rows.div_ceil(2) {
+            let (even, to) = (from.add(2 * i * from_row), to.add(i * to_row));
+            for j in (0..cols).step_by(16) {
+                let mask = Pairs::mask((cols - j).min(16));
+                let low = _mm512_maskz_loadu_ps(mask, even.add(j));
+                let high = if 2 * i + 1 < rows { mask } else { 0 };
+                let high = _mm512_maskz_loadu_ps(high, even.wrapping_add(from_row + j));
+                let both = transmute::<__m512bh, __m512i>(_mm512_cvtne2ps_pbh(high, low));
+                let pairs = _mm512_permutexvar_epi16(order, both);
+                _mm512_mask_storeu_epi32(to.add(j).cast(), mask, pairs);
+            }
+        }
+    }
+}
+
+/// `to[i * to_row + j]` = the pair of `from[i * from_row + 2j]` and its neighbour. `to`
+/// may be `from` if its rows are not farther apart.
+///
+/// # Safety
+/// Requires the features below; all rows must lie inside their allocations.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
+pub(super) unsafe fn pair_columns(
+    from: *const f32,
+    from_row: usize,
+    to: *mut f32,
+    to_row: usize,
+    rows: usize,
+    cols: usize,
+) {
+    let whole = cols / 32 * 32;
+    // SAFETY: the caller answers for the rows; masks keep the last vectors inside them.
+    unsafe {
+        for i in 0..rows {
+            let (from, to) = (from.add(i * from_row), to.add(i * to_row));
+            for j in (0..whole).step_by(32) {
+                let (low, high) = (_mm512_loadu_ps(from.add(j)), _mm512_loadu_ps(from.add(j + 16)));
+                let pairs = transmute::<__m512bh, __m512i>(_mm512_cvtne2ps_pbh(high, low));
+                _mm512_storeu_si512(to.add(j / 2).cast(), pairs);
+            }
+            let left = cols - whole;
+            if left > 0 {
+                let (low, high) = (Pairs::mask(left.min(16)), Pairs::mask(left.saturating_sub(16)));
+                let low = _mm512_maskz_loadu_ps(low, from.add(whole));
+                let high = _mm512_maskz_loadu_ps(high, from.wrapping_add(whole + 16));
+                let pairs = transmute::<__m512bh, __m512i>(_mm512_cvtne2ps_pbh(high, low));
+                let mask = Pairs::mask(left.div_ceil(2));
+                _mm512_mask_storeu_epi32(to.add(whole / 2).cast(), mask, pairs);
+            }
+        }
+    }
+}
