@@ -103,6 +103,8 @@ pub struct LayerPlan {
     pub macs: u64,
     /// Algorithm, chosen from the shape; empty if there is only one.
     pub algorithm: &'static str,
+    /// The same with products of bfloat16; empty if they change nothing.
+    pub algorithm_bf16: &'static str,
     /// Smallest batch that the layer can train on.
     pub min_batch: usize,
 }
@@ -130,6 +132,7 @@ impl LayerPlan {
             passes_gradient: false,
             macs: 0,
             algorithm: "",
+            algorithm_bf16: "",
             min_batch: 1,
         }
     }

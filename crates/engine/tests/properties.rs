@@ -6,7 +6,7 @@ mod common;
 use common::{Batch, Record, networks, ops, random, reference};
 use kobai_engine::optim::{Clip, Optimizer, Penalty, Updater, Updates};
 use kobai_engine::{Executor, Graph, Loss, Observer, Plan, PlanOptions, Unobserved};
-use kobai_kernels::{Isa, Pool, Real};
+use kobai_kernels::{Isa, Pool, Precision, Real};
 use kobai_testkit::{STEP, Verdict, check_gradient, values};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -86,6 +86,30 @@ fn any_number_of_threads() {
     for (name, graph) in networks() {
         let (one, three) = (train::<f64>(&graph, plain(), N), Way { threads: 3, ..plain() });
         assert!(train::<f64>(&graph, three, N) == one, "{name}: f64");
+    }
+}
+
+/// The contract holds for products of bfloat16 too, which differ from those of `f32`
+/// and leave double precision alone.
+#[test]
+fn with_products_of_bfloat16() {
+    let Some(isa) = Isa::best().with(Precision::Bf16) else {
+        println!("skipped: this processor has no avx512_bf16");
+        return;
+    };
+    let rounding = Way { isa, ..plain() };
+    for (name, graph) in networks() {
+        let want = train::<f32>(&graph, rounding, N);
+        for threads in [2, 3, 7] {
+            assert!(
+                train::<f32>(&graph, Way { threads, ..rounding }, N) == want,
+                "{name}: {threads} threads"
+            );
+        }
+        let way = Way { observed: true, share: false, poisoned: true, ..rounding };
+        assert!(train::<f32>(&graph, way, N) == want, "{name}: observed, not shared, poisoned");
+        assert!(train::<f32>(&graph, plain(), N) != want, "{name}: nothing was rounded");
+        assert!(train::<f64>(&graph, rounding, N) == train::<f64>(&graph, plain(), N), "{name}: f64");
     }
 }
 

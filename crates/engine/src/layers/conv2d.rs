@@ -194,6 +194,7 @@ impl Layer for Conv2d {
             fuses: Fuses::Forward,
             macs: conv.macs(),
             algorithm: conv.algorithm(),
+            algorithm_bf16: conv.algorithm_bf16(),
             ..LayerPlan::new([outs, out_height, out_width].into())
         })
     }

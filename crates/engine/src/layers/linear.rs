@@ -3,7 +3,7 @@ use crate::error::Problem;
 use crate::init::{Fan, Fans, Init};
 use crate::layer::{Backward, Cx, Fold, Forward, Fuses, Layer, LayerPlan, Layout, ParamSpec, one_input};
 use kobai_kernels::gemm::{self, Mat, Start, gemm, gemm_packed, gemm_then};
-use kobai_kernels::{Isa, Real, reduce};
+use kobai_kernels::{Real, reduce};
 
 /// A fully connected layer: every output is a weighted sum of all inputs.
 ///
@@ -103,6 +103,7 @@ impl Layer for Linear {
             reads_input: true,
             macs: (outs * ins) as u64,
             algorithm: "gemm",
+            algorithm_bf16: "gemm bf16",
             fuses: Fuses::Forward,
             ..LayerPlan::new([outs].into())
         })
@@ -115,7 +116,7 @@ impl Layer for Linear {
         let start = if self.bias { Start::Bias(bias) } else { Start::Zero };
         let (isa, pool, then) = (cx.isa, cx.pool, io.then);
         if !io.prepared.is_empty()
-            && isa != Isa::SCALAR
+            && gemm::packs(isa)
             && let (Some(x), Some(packed), Some(bias), Some(then)) =
                 (T::as_f32(x), T::as_f32(io.prepared), T::as_f32(bias), then.as_f32())
             && let Some(y) = T::as_f32_mut(&mut *io.output)

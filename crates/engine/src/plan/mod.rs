@@ -36,7 +36,9 @@ pub struct PlanOptions {
     pub eval_batch: usize,
     /// Values per example that the targets ask for, if it is to be checked.
     pub outputs: Option<usize>,
-    /// Instruction set.
+    /// Instruction set, and with it the precision of matrix products: bfloat16 if it was
+    /// asked for ([`Isa::with`]). Params, gradients, sums and all else are `f32` anyway,
+    /// and a network in `f64` does not round.
     pub isa: Isa,
     /// Whether buffers with disjoint lifetimes share memory. Off for tests: the
     /// numbers are the same.
@@ -260,7 +262,10 @@ fn shapes(graph: &Graph, options: &PlanOptions) -> Result<Vec<NodePlan>, PlanErr
             (Some(layer), Some(inputs)) => layer.plan(inputs).map_err(Some),
         };
         let plan = match plan {
-            Ok(plan) => {
+            Ok(mut plan) => {
+                if options.isa.is_bf16() && !plan.algorithm_bf16.is_empty() {
+                    plan.algorithm = plan.algorithm_bf16;
+                }
                 if options.batch < plan.min_batch {
                     fail(Problem::Batch { at_least: plan.min_batch, got: options.batch }, Vec::new());
                 }
