@@ -88,6 +88,9 @@ fn mistakes_in_the_command() {
         &["data", "show", "digit"],
         &["data", "get", "mnist", "--offline", "--data-dir", "/nonexistent/data"],
         &["bench", "W99"],
+        &["bench", "W1", "--precision", "bf16", "--isa", "scalar"],
+        &["lab", "run", "convnet", "--precision", "bf16", "--isa", "scalar"],
+        &["bench", "W1", "--precision", "fp16"],
         &["completions", "tcsh"],
     ];
     let text: String = cases.iter().map(|case| both(case) + "\n").collect();
@@ -337,7 +340,29 @@ fn bench_prints_one_line() {
             assert!(line[key].as_f64().unwrap() > 0.0, "{key}");
         }
         assert!(line["isa"].is_string() && line.get("peak_rss_mb").is_some());
+        assert_eq!(line["precision"], "f32");
     }
+}
+
+/// bfloat16 for those who ask for it, where the processor has it: other numbers, and they learn.
+#[test]
+fn bench_in_bfloat16() {
+    let env: serde_json::Value = serde_json::from_slice(&kobai(&["env", "--json"]).stdout).unwrap();
+    if env["bf16"] != true {
+        println!("skipped: this processor has no avx512_bf16");
+        return;
+    }
+    let losses = |precision| {
+        let output =
+            kobai(&["bench", "W3", "--batch", "4", "--losses", "3", "--json", "--precision", precision]);
+        assert_eq!(code(&output), 0, "{}", String::from_utf8_lossy(&output.stderr));
+        let line: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(line["precision"], precision);
+        line["losses"].as_array().unwrap().iter().map(|l| l.as_f64().unwrap()).collect::<Vec<_>>()
+    };
+    let (whole, rounded) = (losses("f32"), losses("bf16"));
+    assert!(whole.iter().zip(&rounded).all(|(a, b)| a != b), "{whole:?} {rounded:?}");
+    assert!(rounded[2] < rounded[0], "{rounded:?}");
 }
 
 #[test]

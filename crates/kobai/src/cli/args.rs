@@ -152,6 +152,20 @@ fn isa(lang: Lang) -> Arg {
             "命令セット: avx512・avx2・scalar（既定は最も広いもの）",
         ))
 }
+
+fn precision(lang: Lang) -> Arg {
+    let names = kobai_kernels::Precision::ALL.map(kobai_kernels::Precision::name);
+    Arg::new("precision")
+        .long("precision")
+        .value_name("f32|bf16")
+        .value_parser(PossibleValuesParser::new(names))
+        .hide_possible_values(true)
+        .help(lang.pick(
+            "operands of matrix products: f32, or rounded to bf16 where the processor has it (f32 by default)",
+            "行列積に入る値の精度: f32、または対応プロセッサで bf16 に丸める（既定は f32）",
+        ))
+}
+
 fn data(lang: Lang) -> Command {
     let t = |en: &'static str, ja: &'static str| lang.pick(en, ja);
     let name =
@@ -241,5 +255,6 @@ fn bench(lang: Lang) -> Command {
         ),
     ))
     .arg(isa(lang))
+    .arg(precision(lang))
     .arg(json(lang))
 }

@@ -1,12 +1,11 @@
 //! `kobai bench`.
 
 use super::errors::{Failure, USAGE};
-use super::{Terminal, print};
+use super::{Terminal, chosen_isa, print};
 use clap::ArgMatches;
 use kobai_engine::optim::Optimizer;
 use kobai_engine::text::nearest;
 use kobai_engine::{Explain, Explanation, Graph, Lang, say, zoo};
-use kobai_kernels::Isa;
 use kobai_lab::bench::{self, Mode, Options, WORKLOADS, Workload};
 use serde_json::json;
 
@@ -99,7 +98,7 @@ pub(super) fn run(matches: &ArgMatches, terminal: &Terminal) -> Result<u8, Failu
         batch: number("batch", batch),
         threads: number("threads", 1),
         steps: number("steps", if layers.is_some() { steps.min(20) } else { steps }),
-        isa: text("isa").and_then(Isa::named).unwrap_or_else(Isa::best),
+        isa: chosen_isa(matches, lang)?,
     };
     let json = matches.get_flag("json");
     if let (Some(count), Subject::Workload(workload)) = (matches.get_one::<u64>("losses"), &subject) {
@@ -111,7 +110,10 @@ pub(super) fn run(matches: &ArgMatches, terminal: &Terminal) -> Result<u8, Failu
         return print(&if json {
             format!(
                 "{}\n",
-                json!({ "schema": "kobai.bench-layers/1", "model": subject.id(), "profile": profile })
+                json!({
+                    "schema": "kobai.bench-layers/1", "model": subject.id(),
+                    "precision": options.isa.precision().name(), "profile": profile,
+                })
             )
         } else {
             profile.table(lang, LEAST_SHARE)
@@ -148,7 +150,10 @@ fn losses(workload: &Workload, count: usize, options: Options, json: bool) -> Re
     let losses = bench::losses(workload, CHECK_RATE, count, options);
     if json {
         let batch = options.batch;
-        let line = json!({ "workload": workload.id, "batch": batch, "lr": CHECK_RATE, "losses": losses });
+        let precision = options.isa.precision().name();
+        let line = json!({
+            "workload": workload.id, "batch": batch, "lr": CHECK_RATE, "precision": precision, "losses": losses,
+        });
         return print(&format!("{line}\n"));
     }
     print(&losses.iter().map(|l| format!("{l}\n")).collect::<String>())

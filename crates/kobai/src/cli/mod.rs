@@ -20,8 +20,8 @@ mod zoo;
 
 use clap::ArgMatches;
 use errors::Failure;
-use kobai_engine::{Lang, say};
-use kobai_kernels::Isa;
+use kobai_engine::{Explanation, Lang, say};
+use kobai_kernels::{Isa, Precision};
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
@@ -99,21 +99,49 @@ fn width() -> usize {
     set.or_else(progress::terminal_width).unwrap_or(100).clamp(60, 200)
 }
 
+/// The instruction set of `--isa` with the products of `--precision`.
+fn chosen_isa(matches: &ArgMatches, lang: Lang) -> Result<Isa, Failure> {
+    let text = |key| matches.get_one::<String>(key).map(String::as_str);
+    let isa = text("isa").and_then(Isa::named).unwrap_or_else(Isa::best);
+    let precision = text("precision").and_then(Precision::named).unwrap_or_default();
+    isa.with(precision).ok_or_else(|| {
+        let e = Explanation::new(say!(
+            lang,
+            "--precision bf16 needs avx512 with bfloat16 products (avx512_bf16)",
+            "--precision bf16 には bfloat16 の積を持つ avx512（avx512_bf16）が必要です"
+        ));
+        let e = e.fact(say!(lang, "instruction set: {isa}", "命令セット: {isa}"));
+        let e = e.hint(say!(
+            lang,
+            "`kobai env` says whether this processor has them; without --precision all is f32",
+            "このプロセッサにあるかは `kobai env` で分かります。--precision を付けなければすべて f32 です"
+        ));
+        Failure::new(errors::USAGE, e)
+    })
+}
+
 fn environment(json: bool, lang: Lang) -> Result<u8, Failure> {
     let isas: Vec<&str> = Isa::available().into_iter().map(Isa::name).collect();
+    let bf16 = Isa::best().with(Precision::Bf16).is_some();
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let (version, os, arch) = (env!("CARGO_PKG_VERSION"), std::env::consts::OS, std::env::consts::ARCH);
     if json {
         let document = serde_json::json!({
-            "schema": "kobai.env/1", "version": version, "os": os, "arch": arch, "isa": isas, "threads": threads,
+            "schema": "kobai.env/1", "version": version, "os": os, "arch": arch, "isa": isas, "bf16": bf16,
+            "threads": threads,
         });
         return print(&format!("{document}\n"));
     }
     let isas = isas.join(", ");
+    let bf16 = if bf16 {
+        lang.pick("yes (--precision bf16)", "あり（--precision bf16）")
+    } else {
+        lang.pick("no", "なし")
+    };
     print(&say!(
         lang,
-        "kobai {version}\nsystem            {os} {arch}\ninstruction sets  {isas}\nthreads           {threads}\n",
-        "kobai {version}\nシステム    {os} {arch}\n命令セット  {isas}\nスレッド数  {threads}\n"
+        "kobai {version}\nsystem            {os} {arch}\ninstruction sets  {isas}\nbfloat16          {bf16}\nthreads           {threads}\n",
+        "kobai {version}\nシステム    {os} {arch}\n命令セット  {isas}\nbfloat16    {bf16}\nスレッド数  {threads}\n"
     ))
 }
 

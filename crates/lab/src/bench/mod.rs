@@ -43,7 +43,7 @@ pub struct Options {
     pub threads: usize,
     /// Timed steps.
     pub steps: usize,
-    /// Instruction set.
+    /// Instruction set, and with it the precision of matrix products.
     pub isa: Isa,
 }
 
@@ -70,8 +70,11 @@ pub struct Timing {
     pub peak_rss_mb: Option<f64>,
     /// Instruction set.
     pub isa: String,
-    /// Share of the multiply-add peak, measured in this run. Multiply-adds are
-    /// those of the definition: a Winograd convolution needs fewer.
+    /// Precision of matrix products.
+    pub precision: &'static str,
+    /// Share of the multiply-add peak in `f32`, measured in this run. Multiply-adds are
+    /// those of the definition: a Winograd convolution needs fewer, and an instruction
+    /// does two in bfloat16.
     pub of_peak: f64,
 }
 
@@ -165,6 +168,7 @@ pub fn measure(
         samples_per_s: rate * batch as f64,
         peak_rss_mb: peak_rss_mb(),
         isa: isa.name().into(),
+        precision: isa.precision().name(),
         of_peak: 2.0 * macs * rate / peak,
     })
 }

@@ -1,6 +1,6 @@
 //! Commands that run experiments.
 
-use super::{base, data_dir, isa, json, number};
+use super::{base, data_dir, isa, json, number, precision};
 use clap::{Arg, ArgAction, Command, value_parser};
 use kobai_engine::Lang;
 
@@ -52,6 +52,7 @@ pub(super) fn lab(lang: Lang) -> Command {
             ),
         ))
         .arg(isa(lang))
+        .arg(precision(lang))
         .arg(json(lang))
         .arg(
             Arg::new("out")

@@ -6,7 +6,7 @@ mod show;
 
 use super::errors::{CLAIM, DIVERGED, Failure, USAGE};
 use super::progress::Steps;
-use super::{Terminal, course, errors, print, quiz};
+use super::{Terminal, chosen_isa, course, errors, print, quiz};
 use clap::ArgMatches;
 use describe::describe;
 use kobai_data::Locations;
@@ -72,7 +72,7 @@ fn request(m: &ArgMatches, isa: Isa, lang: Lang) -> Request {
 /// Trains, prints the table, the picture and the verdicts, and says what to try next.
 fn train(m: &ArgMatches, terminal: &Terminal) -> Result<u8, Failure> {
     let lang = terminal.lang;
-    let isa = m.get_one::<String>("isa").and_then(|n| Isa::named(n)).unwrap_or_else(Isa::best);
+    let isa = chosen_isa(m, lang)?;
     let request = Request {
         threads: m.get_one::<u64>("threads").map(|n| *n as usize),
         out: m.get_one::<PathBuf>("out").cloned(),
