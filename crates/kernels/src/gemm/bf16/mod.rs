@@ -136,7 +136,8 @@ pub(crate) fn pair_rows(isa: Isa, block: &mut [f32], (rows, cols): (usize, usize
 
 /// Replaces columns 2j and 2j + 1 of a row-major block by one column j of pairs, in rows
 /// `to` elements apart. A column that is missing at the end counts as zeros.
-pub(crate) fn pair_columns(
+#[cfg(target_arch = "x86_64")]
+pub(super) fn pair_columns(
     isa: Isa,
     block: &mut [f32],
     (rows, cols): (usize, usize),
@@ -148,12 +149,9 @@ pub(crate) fn pair_columns(
     let at = block.as_mut_ptr();
     // SAFETY: the processor has the instructions and the block fits, by the checks; a
     // vector of pairs lies in front of all that is still to be read.
-    #[cfg(target_arch = "x86_64")]
     unsafe {
         vectors::pair_columns(at, stride, at, to, rows, cols);
     }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = at;
 }
 
 /// Copies a block of `from` as pairs of neighbouring columns, so that the pair of
