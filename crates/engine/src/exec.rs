@@ -6,7 +6,7 @@ use crate::layers::in_pieces;
 use crate::loss::{Score, Targets};
 use crate::observe::{Event, Observer, Part, Probe, Wants};
 use crate::optim::Updater;
-use crate::plan::{NodePlan, Plan, Program, Step};
+use crate::plan::{ForwardStep, NodePlan, Plan, Program, Step};
 use crate::rng::{Rng, Stream};
 use kobai_kernels::norm::After;
 use kobai_kernels::{Pool, Real, elementwise};
@@ -17,6 +17,7 @@ mod steps;
 
 /// Most inputs of a layer.
 pub const MAX_INPUTS: usize = 8;
+
 /// A plan with its memory: params, gradients, state and the arena. After it is
 /// made, nothing allocates and nothing can fail.
 ///
@@ -249,13 +250,19 @@ impl<T: Real> Executor<T> {
         let wants = if mode == Mode::Train { watch.wants(self.step) } else { Wants::NOTHING };
         let mut score = Score::default();
         let mut done = 0;
-        for step in &program.steps {
+        for (at, step) in program.steps.iter().enumerate() {
             if done > 0 {
                 done -= 1;
                 continue;
             }
             match step {
                 Step::Forward(s) if s.elsewhere && !wants.forward => {}
+                Step::Forward(ForwardStep { band: Some(band), node, .. })
+                    if self.band(plan, program, at, *band, n) =>
+                {
+                    done = band.steps;
+                    ended(watch.probe(), Part::Forward(*node));
+                }
                 Step::Forward(s) => {
                     let node = &plan.nodes[s.node];
                     // Whoever looks sees every value; the bits are the same.

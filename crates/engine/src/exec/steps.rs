@@ -5,8 +5,9 @@ use crate::arena::Pieces;
 use crate::layer::{Backward, Cx, Forward, Layer, LayerKind, Mode, Then};
 use crate::loss::{Reduction, Score, Targets};
 use crate::observe::Probe;
-use crate::plan::{BackwardStep, ForwardStep, Fused, LossStep, NodePlan, Plan, Program, SlotId, Step};
+use crate::plan::{BackwardStep, Band, ForwardStep, Fused, LossStep, NodePlan, Plan, Program, SlotId, Step};
 use crate::rng::Rng;
+use kobai_kernels::conv::{Bands, Stage, forward_bands};
 use kobai_kernels::norm::After;
 use kobai_kernels::{Pool, Real, elementwise};
 
@@ -55,6 +56,39 @@ impl<T: Real> Executor<T> {
                 },
             },
         );
+    }
+
+    /// Runs the convolutions of a band behind each other, if the elements are `f32`.
+    pub(super) fn band(&mut self, plan: &Plan, program: &Program, at: usize, band: Band, n: usize) -> bool {
+        let step = |i: usize| match &program.steps[at + i] {
+            Step::Forward(s) => s,
+            _ => unreachable!("a band has convolutions alone"),
+        };
+        let Some(prepared) = T::as_f32(&self.prepared) else { return false };
+        let stage = |i: usize| {
+            let (s, node) = (step(i), &plan.nodes[step(i).node]);
+            let Some(LayerKind::Conv2d(layer)) = &node.layer else {
+                unreachable!("a band has convolutions alone")
+            };
+            Stage {
+                conv: layer.kernels(node.input_shapes[0]),
+                prepared: &prepared[s.prepared.clone()],
+                after: s.fused.map_or(After::Nothing, |f| f.after),
+            }
+        };
+        let layers = Bands {
+            expand: (band.depthwise > 0).then(|| stage(0)),
+            depthwise: stage(band.depthwise),
+            project: stage(band.project),
+        };
+        let (from, to) = (step(0).inputs[0], band.output);
+        let ids = [from, to].into_iter().chain(band.add);
+        let mut pieces = Pieces::collect(self.arena.elements(), program, n, ids);
+        let to = pieces.take(Some(to));
+        let add = band.add.map(|add| pieces.get(Some(add)));
+        let (Some(x), Some(y)) = (T::as_f32(pieces.get(Some(from))), T::as_f32_mut(to)) else { return false };
+        forward_bands(plan.options.isa, &self.pool, layers, n, x, add.and_then(T::as_f32), y);
+        true
     }
 
     /// Writes the params in the form in which evaluation reads them.

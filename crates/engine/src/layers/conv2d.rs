@@ -130,7 +130,7 @@ impl Conv2d {
     }
 
     /// What the kernels need to know, for an input that is an image.
-    fn kernels(&self, input: Shape) -> Conv {
+    pub(crate) fn kernels(&self, input: Shape) -> Conv {
         let &[in_channels, height, width] = input.dims() else {
             unreachable!("a plan was made for this shape");
         };

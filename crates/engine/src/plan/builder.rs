@@ -1,6 +1,7 @@
 //! From nodes to a program: which steps, in which order, with which buffers.
 
 use super::NodePlan;
+use super::bands;
 use super::fusion::fuse;
 use super::memory;
 use super::program::{BackwardStep, ForwardStep, Head, LossStep, Program, Role, Slot, SlotId, Step};
@@ -128,6 +129,7 @@ impl<'a> Builder<'a> {
                 scratch,
                 elsewhere: false,
                 fused: None,
+                band: None,
                 prepared: 0..0,
             }));
         }
@@ -247,6 +249,9 @@ impl<'a> Builder<'a> {
             .collect();
         let Builder { nodes, mut steps, mut slots, values, train, .. } = self;
         fuse(nodes, &single, &mut steps, train);
+        if !train {
+            bands::mark(nodes, &single, &mut steps);
+        }
         let prepared = if train { 0 } else { prepare(nodes, batch, &mut steps) };
         // The input is there before the first step; the output can be read after the last.
         let last = steps.len();

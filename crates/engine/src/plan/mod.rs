@@ -7,6 +7,7 @@
 //! (`memory.rs`). `table.rs` prints the answer, with the receptive fields of
 //! `field.rs`; `tensors.rs` lists what a file of weights holds.
 
+mod bands;
 mod builder;
 mod field;
 mod fusion;
@@ -22,6 +23,7 @@ use crate::{Graph, Loss, Shape};
 use kobai_kernels::Isa;
 use std::ops::Range;
 
+pub use bands::Band;
 pub use field::{Field, Window};
 pub use fusion::Fused;
 pub use program::{BackwardStep, ForwardStep, LossStep, Program, Role, Slot, SlotId, Step};

@@ -1,5 +1,6 @@
 //! The steps of a training step or an evaluation, and the buffers they use.
 
+use super::bands::Band;
 use super::fusion::Fused;
 use crate::layer::Extent;
 use kobai_kernels::norm::After;
@@ -53,6 +54,8 @@ pub struct ForwardStep {
     pub elsewhere: bool,
     /// What is computed in the same pass, unless somebody watches.
     pub fused: Option<Fused>,
+    /// Which convolutions run with this one, band by band; none in training.
+    pub band: Option<Band>,
     /// The node's part of the prepared params; empty in training.
     pub prepared: Range<usize>,
 }
@@ -144,7 +147,8 @@ impl Step {
         match self {
             Step::Forward(s) => {
                 let own = s.inputs.iter().chain([&s.output]).chain(&s.saved).chain(&s.scratch).copied();
-                own.chain(s.fused.iter().flat_map(|f| f.add.into_iter().chain([f.output]))).collect()
+                let own = own.chain(s.fused.iter().flat_map(|f| f.add.into_iter().chain([f.output])));
+                own.chain(s.band.iter().flat_map(|b| b.add.into_iter().chain([b.output]))).collect()
             }
             Step::Loss(s) => [s.output, s.work, s.losses].iter().chain(&s.grad).copied().collect(),
             Step::Backward(s) => s

@@ -11,6 +11,7 @@
 //! | `indirect.rs` | the three passes as gathered products (`gemm/gathered.rs`, `weight.rs`) |
 //! | `depthwise/` | one filter for each channel, over channel vectors |
 //! | `portable.rs` | the same in plain loops, for `f64` and other processors |
+//! | `bands.rs` | 1×1, depthwise and 1×1 behind each other, a band of lines at a time |
 //! | `prepared.rs` | params in the form in which evaluation reads them |
 //! | `buffer.rs` | a thread's memory |
 //! | `winograd/` | 3×3 and 5×5 at stride 1 with fewer products, for `f32` |
@@ -27,6 +28,7 @@
 //! None of it depends on the number of threads, and AVX2 and AVX-512 give the
 //! same bits.
 
+mod bands;
 #[cfg(test)]
 mod bf16_tests;
 mod buffer;
@@ -45,6 +47,7 @@ mod tests;
 mod weight;
 mod winograd;
 
+pub use bands::{Bands, Stage, bands_serve, forward_bands};
 pub use im2col::{col2im, im2col};
 pub use prepared::{Fold, forward_prepared, prepare};
 

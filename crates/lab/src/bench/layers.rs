@@ -3,6 +3,7 @@
 use super::{Bench, Mode, Options, peak_bandwidth, peak_flops};
 use kobai_engine::layer::LayerKind;
 use kobai_engine::optim::Optimizer;
+use kobai_engine::plan::{ForwardStep, Step};
 use kobai_engine::text::Lang;
 use kobai_engine::{Graph, NodePlan, Observer, Part, Plan, PlanErrors, Probe, Wants, say};
 use serde::Serialize;
@@ -125,7 +126,10 @@ pub fn profile(graph: &Graph, optimizer: Optimizer, options: Options) -> Result<
     for part in parts(&plan, options.mode) {
         let Some(times) = times.get_mut(&part) else { continue };
         let ms = median(times);
-        let cost = Cost::of(part, &plan, options.batch, optimizer);
+        let mut cost = Cost::of(part, &plan, options.batch, optimizer);
+        if options.mode == Mode::Infer {
+            cost.band(part, &plan, options.batch);
+        }
         let (arithmetic, memory) = (2.0 * cost.macs / flops, cost.bytes / bytes);
         passes.push(Pass {
             layer: cost.layer,
@@ -223,6 +227,35 @@ impl Cost {
             macs: if matches!(part, Part::Accumulate(_)) { 0.0 } else { macs },
             bytes: elements * ELEMENT,
         }
+    }
+}
+
+impl Cost {
+    /// In evaluation the first convolution of a band has the time of all: all multiply-adds,
+    /// the first input, the last output.
+    fn band(&mut self, part: Part, plan: &Plan, batch: usize) {
+        let steps = &plan.eval.steps;
+        let of = |step: &Step| matches!(step, Step::Forward(s) if Part::Forward(s.node) == part);
+        let Some(at) = steps.iter().position(of) else { return };
+        let Step::Forward(ForwardStep { band: Some(band), .. }) = &steps[at] else { return };
+        let rest: Vec<&NodePlan> = [band.depthwise, band.project]
+            .into_iter()
+            .filter(|i| *i > 0)
+            .filter_map(|i| match &steps[at + i] {
+                Step::Forward(s) => Some(&plan.nodes[s.node]),
+                _ => None,
+            })
+            .collect();
+        let Some(last) = rest.last() else { return };
+        let Step::Forward(first) = &steps[at] else { return };
+        let first = &plan.nodes[first.node];
+        let n = batch as f64;
+        let ends = first.input_shapes[0].len() + last.plan.output.len();
+        let params = rest.iter().map(|node| node.plan.param_len()).sum::<usize>() + first.plan.param_len();
+        self.layer = format!("{} – {}", first.name, last.name);
+        self.algorithm = "bands".into();
+        self.macs += n * rest.iter().map(|node| node.plan.macs as f64).sum::<f64>();
+        self.bytes = (n * ends as f64 + params as f64) * ELEMENT;
     }
 }
 
