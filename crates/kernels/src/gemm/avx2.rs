@@ -1,6 +1,8 @@
 //! AVX2 with FMA: 8 lanes, 16 registers.
 
 use super::micro::{MAX_ROWS, MAX_VECTORS, Table, Tile, TileFn, Tiles, Vector, copy_rows, tile};
+use crate::lanes::Lanes;
+use crate::then::{After, activate};
 use std::arch::x86_64::{
     __m256, __m256i, _mm_castps_pd, _mm_loadu_ps, _mm_movehl_ps, _mm_store_ss, _mm_storel_pd, _mm_storeu_ps,
     _mm256_castps128_ps256, _mm256_castps256_ps128, _mm256_cmpgt_epi32, _mm256_extractf128_ps,
@@ -81,6 +83,14 @@ impl Vector for __m256 {
     unsafe fn fma(self, b: Self, c: Self) -> Self {
         // SAFETY: the caller has FMA.
         unsafe { _mm256_fmadd_ps(self, b, c) }
+    }
+    #[inline(always)]
+    unsafe fn ended(self, add: Option<Self>, after: After) -> Self {
+        // SAFETY: the caller has AVX.
+        unsafe {
+            let sum = add.map_or(self, |add| Lanes::add(self, add));
+            activate(sum, after)
+        }
     }
 }
 

@@ -1,6 +1,8 @@
 //! AVX-512: 16 lanes, 32 registers.
 
 use super::micro::{MAX_ROWS, Table, Tile, TileFn, Tiles, Vector, copy_rows, tile, tile_half};
+use crate::lanes::Lanes;
+use crate::then::{After, activate};
 use std::arch::x86_64::{
     __m256, __m512, __mmask8, __mmask16, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_mask_storeu_ps,
     _mm256_maskz_loadu_ps, _mm256_set1_ps, _mm256_setzero_ps, _mm256_storeu_ps, _mm512_castps512_ps256,
@@ -59,6 +61,14 @@ impl Vector for __m512 {
         // SAFETY: the caller has AVX-512F.
         unsafe { _mm512_fmadd_ps(self, b, c) }
     }
+    #[inline(always)]
+    unsafe fn ended(self, add: Option<Self>, after: After) -> Self {
+        // SAFETY: the caller has AVX-512F.
+        unsafe {
+            let sum = add.map_or(self, |add| Lanes::add(self, add));
+            activate(sum, after)
+        }
+    }
 }
 
 /// 8 lanes with the masks of AVX-512VL.
@@ -113,6 +123,14 @@ impl Vector for Half {
     unsafe fn fma(self, b: Self, c: Self) -> Self {
         // SAFETY: the caller has FMA.
         Half(unsafe { _mm256_fmadd_ps(self.0, b.0, c.0) })
+    }
+    #[inline(always)]
+    unsafe fn ended(self, add: Option<Self>, after: After) -> Self {
+        // SAFETY: the caller has AVX.
+        unsafe {
+            let sum = add.map_or(self.0, |add| Lanes::add(self.0, add.0));
+            Half(activate(sum, after))
+        }
     }
 }
 

@@ -10,7 +10,7 @@ mod whole;
 
 pub(super) use whole::{pack as pack_whole, packed};
 
-use super::micro::{First, Tile, Tiles};
+use super::micro::{First, Last, Tile, Tiles};
 use super::pack::{self, Block};
 use super::{Mat, Start, avx2, avx512};
 use crate::pool::Shares;
@@ -84,7 +84,6 @@ struct Problem<'a> {
     b: Mat<'a, f32>,
     start: Start<'a, f32>,
     then: Then<'a, f32>,
-    isa: Isa,
     c: Shares<f32>,
     n: usize,
 }
@@ -106,7 +105,7 @@ pub(super) fn gemm(
 ) {
     let tiles = tiles(isa);
     let (m, n, k) = (a.rows, b.cols, a.cols);
-    let p = Problem { tiles, a, b, start, then, isa, c: Shares(c.as_mut_ptr()), n };
+    let p = Problem { tiles, a, b, start, then, c: Shares(c.as_mut_ptr()), n };
     if k == 0 {
         p.only_start(c);
         return then.apply(isa, pool, c);
@@ -378,16 +377,16 @@ impl Problem<'_> {
         };
         // SAFETY: row i and column col lie inside C, which has `a.rows * n` elements.
         let c = unsafe { self.c.0.add(i * self.n + col) };
-        let tile = Tile { k: kc, n: cols, a, a_row, a_col, b, b_row, c, c_row: self.n, first };
+        let last = match pc + kc == self.a.cols {
+            true => Last::of(&self.then, i * self.n + col),
+            false => Last::NOTHING,
+        };
+        let tile = Tile { k: kc, n: cols, a, a_row, a_col, b, b_row, c, c_row: self.n, first, last };
         let run = self.tiles.of(packed, vectors, rows, cols);
         // SAFETY: the table belongs to an instruction set that the processor has
         // (`Isa` is a proof of that). `rows × kc` of A and `kc × cols` of B lie
         // inside the matrices or the packed panels, `rows × cols` of C belongs to
         // this task alone, and `cols` fills all but possibly the last vector.
         unsafe { run(&tile) };
-        if pc + kc == self.a.cols {
-            // SAFETY: the same part of C.
-            unsafe { self.then.finish(self.isa, self.c.0, (i * self.n + col, self.n), (rows, cols)) };
-        }
     }
 }

@@ -12,7 +12,7 @@
 
 use super::drive::{Group, MAX_GROUPS, MAX_TASKS, NC, TASK, even_parts, split, tiles};
 use super::layout::Layout;
-use super::micro::{First, MAX_ROWS, MAX_VECTORS, Tile, Tiles};
+use super::micro::{First, Last, MAX_ROWS, MAX_VECTORS, Tile, Tiles};
 use super::pack::{self, Block};
 use super::{Mat, Start, bf16};
 use crate::pool::Shares;
@@ -182,17 +182,15 @@ impl Rows<'_> {
         let b = unsafe { self.b.0.add((col - self.jc) * self.kb + pc * width) }.cast_const();
         // SAFETY: row r of C lies inside C and has n elements from there on.
         let c_of = |r: usize| unsafe { self.c.0.add(self.layout.at(r) + col) };
-        let tile = |c, c_row| Tile { k: kc, n: cols, a, a_row, a_col: 1, b, b_row: width, c, c_row, first };
+        let ends = (self.pb + pc + kc) * self.unit >= self.k && self.layout.is_even(r, rows);
+        let last = if ends { Last::of(&self.then, self.layout.at(r) + col) } else { Last::NOTHING };
+        let tile =
+            |c, c_row| Tile { k: kc, n: cols, a, a_row, a_col: 1, b, b_row: width, c, c_row, first, last };
         if self.layout.is_even(r, rows) {
             // SAFETY: the table belongs to an instruction set that the processor has.
             // `rows × kc` of A and `kc × width` of B are written, and these rows of C
             // belong to this task alone.
             unsafe { run(&tile(c_of(r), self.layout.step)) };
-            if (self.pb + pc + kc) * self.unit >= self.k {
-                let at = (self.layout.at(r) + col, self.layout.step);
-                // SAFETY: the same part of C.
-                unsafe { self.then.finish(self.isa, self.c.0, at, (rows, cols)) };
-            }
             return;
         }
         assert!(self.then.is_nothing(), "only evenly spaced rows have something that follows");

@@ -3,6 +3,8 @@
 //! The accumulators stay in registers over the whole of k. Each step loads one
 //! row of B (`NV` vectors) and broadcasts `MR` elements of A.
 
+use crate::then::{After, Then};
+
 /// A vector of f32. Methods are inlined into functions that enable the
 /// features they need.
 ///
@@ -38,6 +40,8 @@ pub(super) trait Vector: Copy {
     unsafe fn low(self) -> Self::Half;
     /// `self * b + c`
     unsafe fn fma(self, b: Self, c: Self) -> Self;
+    /// The activation of self + `add`.
+    unsafe fn ended(self, add: Option<Self>, after: After) -> Self;
 }
 
 /// Where the accumulators begin.
@@ -62,6 +66,27 @@ pub(super) struct Tile {
     pub(super) c: *mut f32,
     pub(super) c_row: usize,
     pub(super) first: First,
+    /// What happens to the sums before they are stored.
+    pub(super) last: Last,
+}
+
+/// What happens to the sums of a tile once they are complete.
+#[derive(Clone, Copy)]
+pub(super) struct Last {
+    /// Values to be added, with the rows of C; or null.
+    pub(super) add: *const f32,
+    pub(super) after: After,
+}
+
+impl Last {
+    pub(super) const NOTHING: Last = Last { add: std::ptr::null(), after: After::Nothing };
+
+    /// What follows at a tile whose first element is `at` of C.
+    #[inline]
+    pub(super) fn of(then: &Then<'_, f32>, at: usize) -> Last {
+        let add = then.add.map_or(std::ptr::null(), |add| add[at..].as_ptr());
+        Last { add, after: then.after }
+    }
 }
 
 /// A tile of fixed size; `MR` and `NV` are in its table position.
@@ -177,6 +202,20 @@ pub(super) unsafe fn tile<
             a = a.add(a_col);
             b = b.add(t.b_row);
         }
+        if !t.last.add.is_null() {
+            for (i, sum) in sum.iter_mut().enumerate() {
+                let add = row::<V, NV, TAIL>(t.last.add.add(i * t.c_row), mask);
+                for (s, add) in sum.iter_mut().zip(add) {
+                    *s = s.ended(Some(add), After::Nothing);
+                }
+            }
+        }
+        // One question for the whole tile, and a loop without questions for each answer.
+        match t.last.after {
+            After::Nothing => {}
+            After::Relu => sum.iter_mut().flatten().for_each(|s| *s = s.ended(None, After::Relu)),
+            After::Relu6 => sum.iter_mut().flatten().for_each(|s| *s = s.ended(None, After::Relu6)),
+        }
         for (i, sum) in sum.iter().enumerate() {
             for (j, s) in sum.iter().enumerate() {
                 let to = t.c.add(i * t.c_row + j * V::LANES);
@@ -232,7 +271,12 @@ pub(super) unsafe fn tile_half<V: Vector, const MR: usize, const NV: usize, cons
             a = a.add(a_col);
             b = b.add(t.b_row);
         }
-        for (i, (sum, half)) in sum.iter().enumerate() {
+        for (i, (sum, half)) in sum.iter_mut().enumerate() {
+            let add = (!t.last.add.is_null()).then(|| load(t.last.add.add(i * t.c_row)));
+            for (j, s) in sum.iter_mut().enumerate() {
+                *s = s.ended(add.map(|(whole, _)| whole[j]), t.last.after);
+            }
+            *half = half.ended(add.map(|(_, half)| half), t.last.after);
             let to = t.c.add(i * t.c_row);
             for (j, s) in sum.iter().enumerate() {
                 s.store(to.add(j * V::LANES));

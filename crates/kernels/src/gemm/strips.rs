@@ -104,7 +104,7 @@ pub(crate) unsafe fn product_of_pairs(isa: Isa, strip: Strip, block: &Block) {
 /// As for [`product`].
 #[cfg(target_arch = "x86_64")]
 unsafe fn in_tiles(tiles: &super::micro::Tiles, strip: Strip, block: &Block) {
-    use super::micro::{First, Tile};
+    use super::micro::{First, Last, Tile};
     let vectors = strip.width / tiles.lanes;
     let height = tiles.max_rows[vectors - 1];
     let first = if block.accumulate { First::Load } else { First::Zero };
@@ -115,7 +115,7 @@ unsafe fn in_tiles(tiles: &super::micro::Tiles, strip: Strip, block: &Block) {
         // has; the caller answers for the operands.
         unsafe {
             let (a, c) = (a.add(i * a_row), c.add(i * c_row));
-            run(&Tile { k, n: strip.cols, a, a_row, a_col, b, b_row, c, c_row, first });
+            run(&Tile { k, n: strip.cols, a, a_row, a_col, b, b_row, c, c_row, first, last: Last::NOTHING });
         }
     }
 }

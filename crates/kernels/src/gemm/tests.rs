@@ -1,7 +1,8 @@
 //! Twin tests: every path equals the reference, bit for bit.
 
 use super::scalar::reference;
-use super::{Mat, Start, gemm};
+use super::{Mat, Start, gemm, gemm_then};
+use crate::checks::bit_difference;
 use crate::philox::philox4x32;
 use crate::{Isa, Pool};
 
@@ -136,4 +137,33 @@ fn wrong_extents_are_refused() {
         Start::Zero,
         &mut [0.0; 8],
     );
+}
+
+/// What follows in a tile's registers equals the pass of its own where values are special.
+#[test]
+fn what_follows_keeps_the_bits_of_special_values() {
+    use crate::then::{After, Then};
+    let special = [f32::NAN, -0.0, f32::INFINITY, 7.0, -1.0, f32::NEG_INFINITY, 6.0, f32::MIN_POSITIVE];
+    // −0 + −0 stays −0, so that the activation sees one.
+    let (m, b) = (19, [1.0f32; 45]);
+    let a: Vec<f32> = (0..m).map(|i| special[i % special.len()]).collect();
+    let (bias, add) = ([-0.0f32; 45], [-0.0f32; 19 * 45]);
+    for isa in Isa::available() {
+        for n in [1, 7, 16, 24, 37, 45] {
+            for after in [After::Nothing, After::Relu, After::Relu6] {
+                for add in [None, Some(&add[..m * n])] {
+                    let run = |then: Then<'_, f32>| {
+                        let mut c = vec![f32::NAN; m * n];
+                        let (a, b) = (Mat::new(&a, m, 1), Mat::new(&b[..n], 1, n));
+                        gemm_then(isa, &Pool::serial(), a, b, Start::Bias(&bias[..n]), then, &mut c);
+                        c
+                    };
+                    let (got, mut want) = (run(Then { add, after }), run(Then::default()));
+                    Then { add, after }.apply(Isa::SCALAR, &Pool::serial(), &mut want);
+                    assert_eq!(bit_difference(&got, &want), None, "{isa} {n} {after:?}");
+                    assert!(after == After::Nothing || want[n].to_bits() == 0, "−0 becomes 0");
+                }
+            }
+        }
+    }
 }

@@ -2,6 +2,8 @@
 
 use crate::gemm::avx512::{copy, fitting, tile_tables};
 use crate::gemm::micro::{MAX_ROWS, Table, Tile, TileFn, Tiles, Vector, tile, tile_half};
+use crate::lanes::Lanes;
+use crate::then::{After, activate};
 use std::arch::x86_64::{
     __m256, __m256bh, __m512, __m512bh, __m512i, __mmask8, __mmask16, _mm256_dpbf16_ps, _mm256_loadu_ps,
     _mm256_mask_storeu_ps, _mm256_maskz_loadu_ps, _mm256_set1_ps, _mm256_setzero_ps, _mm256_storeu_ps,
@@ -70,6 +72,14 @@ impl Vector for Pairs {
             Pairs(_mm512_dpbf16_ps(c.0, a, b))
         }
     }
+    #[inline(always)]
+    unsafe fn ended(self, add: Option<Self>, after: After) -> Self {
+        // SAFETY: the caller has AVX-512F.
+        unsafe {
+            let sum = add.map_or(self.0, |add| Lanes::add(self.0, add.0));
+            Pairs(activate(sum, after))
+        }
+    }
 }
 
 /// 8 pairs or sums with the masks of AVX-512VL.
@@ -127,6 +137,14 @@ impl Vector for HalfPairs {
         unsafe {
             let (a, b) = (transmute::<__m256, __m256bh>(self.0), transmute::<__m256, __m256bh>(b.0));
             HalfPairs(_mm256_dpbf16_ps(c.0, a, b))
+        }
+    }
+    #[inline(always)]
+    unsafe fn ended(self, add: Option<Self>, after: After) -> Self {
+        // SAFETY: the caller has AVX.
+        unsafe {
+            let sum = add.map_or(self.0, |add| Lanes::add(self.0, add.0));
+            HalfPairs(activate(sum, after))
         }
     }
 }
