@@ -52,6 +52,7 @@ impl<T: Real> Product<'_, T> {
             let then = self.then.as_f32().expect("one element type");
             let c = T::as_f32_mut(c).expect("one element type");
             let fill = |rows, cols, to: &mut [f32], stride| self.gather.block(image, rows, cols, to, stride);
+            let b = gathered::Operand::Matrix(b);
             return gathered::rows(isa, pool, (self.rows, k), &fill, b, start, then, self.layout, c);
         }
         let _ = pool;
@@ -94,6 +95,27 @@ pub(super) fn forward<T: Real>(
         return;
     }
     then.apply(isa, pool, y);
+}
+
+/// [`forward`] of one group with a weight whose panels were written before.
+#[cfg(target_arch = "x86_64")]
+#[allow(clippy::too_many_arguments, reason = "the operands of one operation")]
+pub(super) fn forward_packed(
+    isa: Isa,
+    pool: &Pool,
+    conv: &Conv,
+    n: usize,
+    x: &[f32],
+    panels: &[f32],
+    bias: &[f32],
+    then: Then<'_, f32>,
+    y: &mut [f32],
+) {
+    let gather = Gather::forward(conv, 0);
+    let (m, k, layout) = (gather.rows(n), gather.depth(), Layout::even(0, conv.out_channels));
+    let fill = |rows, cols, to: &mut [f32], stride| gather.block(x, rows, cols, to, stride);
+    let b = gathered::Operand::Packed { panels, k, n: conv.out_channels };
+    gathered::rows(isa, pool, (m, k), &fill, b, Start::Bias(bias), then, &layout, y);
 }
 
 /// The weight of one group in the order of a phase: [tap][out][in].

@@ -29,6 +29,11 @@ pub struct Fold<'a, T> {
 }
 
 impl Conv {
+    /// Whether one gathered product serves the forward pass.
+    fn is_gathered(&self) -> bool {
+        self.groups == 1 && self.algorithm() == "indirect"
+    }
+
     /// Where the parts of the prepared params end: bias, weight, and what the
     /// algorithm wants besides.
     fn parts(&self, n: usize) -> [usize; 3] {
@@ -36,8 +41,8 @@ impl Conv {
         let weight = bias + self.weight_len().next_multiple_of(LINE);
         let more = if let Some(form) = winograd::choose(self) {
             winograd::kept_len(self, form, n)
-        } else if self.is_plain() {
-            gemm::packed_len(self.in_channels, self.out_channels)
+        } else if self.is_plain() || self.is_gathered() {
+            gemm::packed_len(self.depth(), self.out_channels)
         } else {
             0
         };
@@ -95,8 +100,12 @@ pub fn prepare<T: Real>(
         if let Some(form) = winograd::choose(conv) {
             winograd::keep(isa, pool, conv, form, weight, more);
         } else {
-            let b = Mat::new(weight, conv.out_channels, conv.in_channels).t();
-            gemm::pack(isa, pool, b, more);
+            let b = Mat::new(weight, conv.out_channels, conv.depth()).t();
+            if conv.is_plain() {
+                gemm::pack(isa, pool, b, more);
+            } else {
+                gemm::pack_gathered(isa, pool, b, more);
+            }
         }
     }
 }
@@ -135,6 +144,10 @@ pub fn forward_prepared<T: Real>(
         if let Some(form) = winograd::choose(conv) {
             let (weight, bias) = ((weight, more), Some(bias));
             return winograd::forward_kept(isa, pool, conv, form, n, x, weight, bias, then, scratch, y);
+        }
+        #[cfg(target_arch = "x86_64")]
+        if !conv.is_plain() {
+            return super::indirect::forward_packed(isa, pool, conv, n, x, more, bias, then, y);
         }
         let (a, outs) = (Mat::new(x, conv.pixels(n), conv.in_channels), conv.out_channels);
         return gemm::gemm_packed(isa, pool, a, more, outs, Start::Bias(bias), then, y);

@@ -8,7 +8,7 @@
 
 mod whole;
 
-pub(super) use whole::{pack as pack_whole, packed};
+pub(super) use whole::{pack as pack_whole, packed, whole};
 
 use super::micro::{First, Last, Tile, Tiles};
 use super::pack::{self, Block};

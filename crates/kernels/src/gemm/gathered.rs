@@ -10,7 +10,7 @@
 //! products of bfloat16 (`bf16/`) panels and blocks hold pairs of inner indices, and a
 //! *step* of a tile is a pair; everywhere else it is one inner index.
 
-use super::drive::{Group, MAX_GROUPS, MAX_TASKS, NC, TASK, even_parts, split, tiles};
+use super::drive::{Group, MAX_GROUPS, MAX_TASKS, NC, TASK, even_parts, split, tiles, whole};
 use super::layout::Layout;
 use super::micro::{First, Last, MAX_ROWS, MAX_VECTORS, Tile, Tiles};
 use super::pack::{self, Block};
@@ -60,58 +60,125 @@ pub(crate) fn rows(
     pool: &Pool,
     (m, k): (usize, usize),
     fill: Fill<'_>,
-    b: Mat<'_, f32>,
+    b: Operand<'_>,
     start: Start<'_, f32>,
     then: Then<'_, f32>,
     layout: &Layout,
     c: &mut [f32],
 ) {
     assert!(isa != Isa::SCALAR, "the scalar path has its own loops");
-    assert_eq!(k, b.rows, "inner extents differ");
+    let (rows, n) = match b {
+        Operand::Matrix(b) => (b.rows, b.cols),
+        Operand::Packed { k, n, .. } => (k, n),
+    };
+    assert_eq!(k, rows, "inner extents differ");
     assert!(k > 0, "an inner extent of 0");
-    let n = b.cols;
     if m == 0 || n == 0 {
         return;
     }
     assert!(layout.at(m - 1) + n <= c.len(), "C is too short");
-    let (tiles, unit) = if isa.is_bf16() { (&bf16::TILES, 2) } else { (tiles(isa), 1) };
-    let steps = k.div_ceil(unit);
+    let (tiles, unit) = steps_of(isa);
     let c = Shares(c.as_mut_ptr());
+    each_block(tiles, unit, (k, n), |block, groups| {
+        let run = |panels: Shares<f32>| {
+            let Panels { jc, pb, kb, .. } = block;
+            let p = Rows { tiles, fill, start, then, isa, k, unit, layout, c, b: panels, jc, pb, kb };
+            p.run(pool, m, groups);
+        };
+        match b {
+            Operand::Matrix(b) => pack::with_b_buffer(PANEL, |panels| {
+                block.pack(isa, pool, unit, b, groups, panels);
+                run(Shares(panels.as_mut_ptr()));
+            }),
+            // Nobody writes through the pointer.
+            Operand::Packed { panels, .. } => {
+                run(Shares(panels[whole(panels) + block.at..].as_ptr().cast_mut()));
+            }
+        }
+    });
+}
+
+/// The right operand.
+#[derive(Clone, Copy)]
+pub(crate) enum Operand<'a> {
+    Matrix(Mat<'a, f32>),
+    /// What [`pack`] wrote on the same instruction set.
+    Packed {
+        panels: &'a [f32],
+        k: usize,
+        n: usize,
+    },
+}
+
+/// Writes all panels of a right operand, once for many products; `to` has
+/// [`super::packed_len`] elements.
+pub(crate) fn pack(isa: Isa, pool: &Pool, b: Mat<'_, f32>, to: &mut [f32]) {
+    let ((tiles, unit), skip) = (steps_of(isa), whole(to));
+    each_block(tiles, unit, (b.rows, b.cols), |block, groups| {
+        block.pack(isa, pool, unit, b, groups, &mut to[skip + block.at..]);
+    });
+}
+
+/// Inner indices of a step of the tiles, and these.
+fn steps_of(isa: Isa) -> (&'static Tiles, usize) {
+    if isa.is_bf16() { (&bf16::TILES, 2) } else { (tiles(isa), 1) }
+}
+
+/// A block of the right operand, which a core's caches hold.
+#[derive(Clone, Copy)]
+struct Panels {
+    /// First column.
+    jc: usize,
+    /// Its steps.
+    pb: usize,
+    kb: usize,
+    /// Elements of all blocks before it.
+    at: usize,
+}
+
+/// The blocks of a k × n operand and the groups of their columns.
+fn each_block(tiles: &Tiles, unit: usize, (k, n): (usize, usize), mut each: impl FnMut(Panels, &[Group])) {
+    let (steps, mut at) = (k.div_ceil(unit), 0);
     let mut groups = [Group::default(); MAX_GROUPS];
     for jc in (0..n).step_by(NC) {
         let nc = NC.min(n - jc);
         let count = split(tiles, jc, nc, &mut groups);
-        let groups = &groups[..count];
         let width = nc.next_multiple_of(tiles.lanes);
         let depth = even_parts(steps, PANEL / width);
         for pb in (0..steps).step_by(depth) {
             let kb = depth.min(steps - pb);
-            pack::with_b_buffer(PANEL, |panels| {
-                let at = Shares(panels.as_mut_ptr());
-                let pack = |g: usize| {
-                    let Group { col, cols, vectors } = groups[g];
-                    let stride = vectors * tiles.lanes;
-                    let at = &at;
-                    // SAFETY: group panels are disjoint parts of `panels`: group g owns
-                    // the `stride * kb` elements that begin at `(col - jc) * kb`.
-                    let panel =
-                        unsafe { std::slice::from_raw_parts_mut(at.0.add((col - jc) * kb), stride * kb) };
-                    let inner = pb * unit..k.min((pb + kb) * unit);
-                    let block = Block { row: col, col: inner.start, rows: cols, cols: inner.len() };
-                    if unit == 2 {
-                        bf16::columns(isa, b.t(), block, panel, stride);
-                    } else {
-                        pack::columns(tiles, b.t(), block, panel, stride);
-                    }
-                };
-                if nc * kb >= 1 << 15 {
-                    pool.run(count, &pack);
-                } else {
-                    (0..count).for_each(pack);
-                }
-                let p = Rows { tiles, fill, start, then, isa, k, unit, layout, c, b: at, jc, pb, kb };
-                p.run(pool, m, groups);
-            });
+            each(Panels { jc, pb, kb, at }, &groups[..count]);
+            at += width * kb;
+        }
+    }
+}
+
+impl Panels {
+    /// Copies the block of `b` into panels, one for each group of columns.
+    fn pack(self, isa: Isa, pool: &Pool, unit: usize, b: Mat<'_, f32>, groups: &[Group], to: &mut [f32]) {
+        let Panels { jc, pb, kb, .. } = self;
+        let tiles = steps_of(isa).0;
+        let columns: usize = groups.iter().map(|g| g.cols).sum();
+        let at = Shares(to[..columns.next_multiple_of(tiles.lanes) * kb].as_mut_ptr());
+        let pack = |g: usize| {
+            let Group { col, cols, vectors } = groups[g];
+            let stride = vectors * tiles.lanes;
+            let at = &at;
+            // SAFETY: group panels are disjoint parts of `to`: group g owns the
+            // `stride * kb` elements that begin at `(col - jc) * kb`.
+            let panel = unsafe { std::slice::from_raw_parts_mut(at.0.add((col - jc) * kb), stride * kb) };
+            let inner = pb * unit..b.rows.min((pb + kb) * unit);
+            let block = Block { row: col, col: inner.start, rows: cols, cols: inner.len() };
+            if unit == 2 {
+                bf16::columns(isa, b.t(), block, panel, stride);
+            } else {
+                pack::columns(tiles, b.t(), block, panel, stride);
+            }
+        };
+        if columns * kb >= 1 << 15 {
+            pool.run(groups.len(), &pack);
+        } else {
+            (0..groups.len()).for_each(pack);
         }
     }
 }

@@ -186,6 +186,19 @@ pub fn pack(isa: Isa, pool: &Pool, b: Mat<'_, f32>, to: &mut [f32]) -> bool {
     false
 }
 
+/// [`pack`] for gathered products, which cut their operands into other blocks.
+///
+/// # Panics
+/// As [`pack`].
+pub(crate) fn pack_gathered(isa: Isa, pool: &Pool, b: Mat<'_, f32>, to: &mut [f32]) {
+    assert!(to.len() >= packed_len(b.rows, b.cols), "the packed operand does not fit");
+    #[cfg(target_arch = "x86_64")]
+    if packs(isa) {
+        gathered::pack(isa, pool, b, to);
+    }
+    let _ = (isa, pool, b);
+}
+
 /// [`gemm_then`] with an operand that was packed from k × n by [`pack`] on the same
 /// instruction set: the same bits.
 ///

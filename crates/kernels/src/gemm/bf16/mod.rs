@@ -109,7 +109,7 @@ pub(super) fn gemm(
         pack::columns(drive::tiles(isa), a.t(), block, to, stride);
     };
     let (extents, layout) = ((a.rows, a.cols), Layout::even(0, b.cols));
-    gathered::rows(isa, pool, extents, &fill, b, start, then, &layout, c);
+    gathered::rows(isa, pool, extents, &fill, gathered::Operand::Matrix(b), start, then, &layout, c);
 }
 
 /// Panics unless the processor has products of bfloat16, as the value of `isa` proves,

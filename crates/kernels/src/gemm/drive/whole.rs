@@ -8,7 +8,7 @@ use crate::then::Then;
 use crate::{Isa, Pool};
 
 /// The first cache line of a packed operand.
-fn whole(packed: &[f32]) -> usize {
+pub(in crate::gemm) fn whole(packed: &[f32]) -> usize {
     packed.as_ptr().align_offset(64).min(16)
 }
 
