@@ -271,12 +271,27 @@ pub(super) unsafe fn tile_half<V: Vector, const MR: usize, const NV: usize, cons
             a = a.add(a_col);
             b = b.add(t.b_row);
         }
-        for (i, (sum, half)) in sum.iter_mut().enumerate() {
-            let add = (!t.last.add.is_null()).then(|| load(t.last.add.add(i * t.c_row)));
-            for (j, s) in sum.iter_mut().enumerate() {
-                *s = s.ended(add.map(|(whole, _)| whole[j]), t.last.after);
+        if !t.last.add.is_null() {
+            for (i, (sum, half)) in sum.iter_mut().enumerate() {
+                let (add, add_half) = load(t.last.add.add(i * t.c_row));
+                for (s, add) in sum.iter_mut().zip(add) {
+                    *s = s.ended(Some(add), After::Nothing);
+                }
+                *half = half.ended(Some(add_half), After::Nothing);
             }
-            *half = half.ended(add.map(|(_, half)| half), t.last.after);
+        }
+        match t.last.after {
+            After::Nothing => {}
+            After::Relu => sum.iter_mut().for_each(|(sum, half)| {
+                sum.iter_mut().for_each(|s| *s = s.ended(None, After::Relu));
+                *half = half.ended(None, After::Relu);
+            }),
+            After::Relu6 => sum.iter_mut().for_each(|(sum, half)| {
+                sum.iter_mut().for_each(|s| *s = s.ended(None, After::Relu6));
+                *half = half.ended(None, After::Relu6);
+            }),
+        }
+        for (i, (sum, half)) in sum.iter().enumerate() {
             let to = t.c.add(i * t.c_row);
             for (j, s) in sum.iter().enumerate() {
                 s.store(to.add(j * V::LANES));
