@@ -16,7 +16,7 @@ use std::ops::Range;
 const BAND: usize = 160 << 10;
 /// Elements between two layers for one image from which bands pay: what is smaller stays
 /// in a cache anyway, and its weights would be read for each image.
-const WORTH: usize = 128 << 10;
+const WORTH: usize = 64 << 10;
 
 /// A layer: its params as [`super::prepare`] wrote them, and its activation.
 #[derive(Clone, Copy, Debug)]

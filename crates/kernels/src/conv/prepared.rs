@@ -8,7 +8,7 @@
 //! layers one after the other, by a few roundings of the largest terms.
 
 use super::buffer::LINE;
-use super::{Conv, forward, winograd};
+use super::{Conv, depthwise, forward, winograd};
 use crate::gemm::{self, Mat, Start};
 use crate::then::Then;
 use crate::{Isa, Pool, Real};
@@ -43,6 +43,8 @@ impl Conv {
             winograd::kept_len(self, form, n)
         } else if self.is_plain() || self.is_gathered() {
             gemm::packed_len(self.depth(), self.out_channels)
+        } else if self.is_depthwise() {
+            self.weight_len()
         } else {
             0
         };
@@ -94,6 +96,9 @@ pub fn prepare<T: Real>(
             }
         }
     }
+    if conv.is_depthwise() {
+        return depthwise::by_tap(conv, to_weight, more);
+    }
     if let (Some(weight), Some(more)) = (T::as_f32(to_weight), T::as_f32_mut(more))
         && !more.is_empty()
     {
@@ -134,6 +139,10 @@ pub fn forward_prepared<T: Real>(
     let weight = &prepared[ends[0]..][..conv.weight_len()];
     let more = &prepared[ends[1]..];
     conv.check_lengths(n, x.len(), weight.len(), y.len(), scratch.len());
+    if conv.is_depthwise() {
+        let weight = &more[..conv.weight_len()];
+        return depthwise::forward_by_tap(isa, pool, conv, x, weight, bias, then, y);
+    }
     if isa != Isa::SCALAR
         && (gemm::packs(isa) || winograd::choose(conv).is_some())
         && !more.is_empty()

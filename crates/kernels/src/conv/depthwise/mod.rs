@@ -174,7 +174,7 @@ struct Rows<'a, T> {
 }
 
 /// `weight` by tap: `[tap][channel]` from `[channel][tap]`.
-fn by_tap<T: Real>(conv: &Conv, weight: &[T], to: &mut [T]) {
+pub(super) fn by_tap<T: Real>(conv: &Conv, weight: &[T], to: &mut [T]) {
     let taps = conv.taps();
     for (tap, to) in to.chunks_exact_mut(conv.in_channels).enumerate() {
         for (to, w) in to.iter_mut().zip(weight[tap..].iter().step_by(taps)) {
@@ -183,6 +183,7 @@ fn by_tap<T: Real>(conv: &Conv, weight: &[T], to: &mut [T]) {
     }
 }
 
+/// Rows of the image that is written, from a weight by tap.
 #[allow(clippy::too_many_arguments, reason = "the operands of one operation")]
 fn rows<T: Real>(
     isa: Isa,
@@ -193,15 +194,11 @@ fn rows<T: Real>(
     weight: &[T],
     bias: Option<&[T]>,
     then: Then<'_, T>,
-    scratch: &mut [T],
     to: &mut [T],
 ) {
     then.check(to.len());
     // A sum takes a pass of its own: no network has one behind these.
     let after = if then.add.is_none() { then.after } else { After::Nothing };
-    let weights = &mut scratch[..conv.weight_len()];
-    by_tap(conv, weight, weights);
-    let weight = &*weights;
     let axes = [0, 1].map(|axis| Axis::of(conv, axis, backward));
     let channels = conv.in_channels;
     let row = axes[1].to * channels;
@@ -240,7 +237,24 @@ pub(super) fn forward<T: Real>(
     scratch: &mut [T],
     y: &mut [T],
 ) {
-    rows(isa, pool, conv, false, x, weight, bias, then, scratch, y);
+    let by_taps = &mut scratch[..conv.weight_len()];
+    by_tap(conv, weight, by_taps);
+    rows(isa, pool, conv, false, x, by_taps, bias, then, y);
+}
+
+/// [`forward`] with a weight that lies by tap ([`by_tap`]).
+#[allow(clippy::too_many_arguments, reason = "the operands of one operation")]
+pub(super) fn forward_by_tap<T: Real>(
+    isa: Isa,
+    pool: &Pool,
+    conv: &Conv,
+    x: &[T],
+    weight: &[T],
+    bias: &[T],
+    then: Then<'_, T>,
+    y: &mut [T],
+) {
+    rows(isa, pool, conv, false, x, weight, Some(bias), then, y);
 }
 
 pub(super) fn backward_input<T: Real>(
@@ -252,7 +266,9 @@ pub(super) fn backward_input<T: Real>(
     scratch: &mut [T],
     grad_x: &mut [T],
 ) {
-    rows(isa, pool, conv, true, g, weight, None, Then::default(), scratch, grad_x);
+    let by_taps = &mut scratch[..conv.weight_len()];
+    by_tap(conv, weight, by_taps);
+    rows(isa, pool, conv, true, g, by_taps, None, Then::default(), grad_x);
 }
 
 /// The gradient of a block of channels over some output rows.
