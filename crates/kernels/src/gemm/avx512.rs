@@ -3,136 +3,102 @@
 use super::micro::{MAX_ROWS, Table, Tile, TileFn, Tiles, Vector, copy_rows, tile, tile_half};
 use crate::lanes::Lanes;
 use crate::then::{After, activate};
-use std::arch::x86_64::{
-    __m256, __m512, __mmask8, __mmask16, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_mask_storeu_ps,
-    _mm256_maskz_loadu_ps, _mm256_set1_ps, _mm256_setzero_ps, _mm256_storeu_ps, _mm512_castps512_ps256,
-    _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_set1_ps,
-    _mm512_setzero_ps, _mm512_storeu_ps,
-};
+use std::arch::x86_64::{__m256, __m512};
 
-impl Vector for __m512 {
-    const LANES: usize = 16;
-    type Mask = __mmask16;
-    // LLVM gathers the loads of all four steps and runs out of registers.
-    const UNROLL: bool = false;
-    type Half = Half;
+/// A vector type of AVX-512 and its half, which differ from others in what they multiply.
+macro_rules! vectors {
+    ($whole:ident: |$a:ident, $b:ident, $c:ident| $fma:expr, $half:ident: |$d:ident, $e:ident, $f:ident| $fma_half:expr) => {
+        /// 16 lanes.
+        #[derive(Clone, Copy)]
+        pub(in crate::gemm) struct $whole(__m512);
 
-    #[inline(always)]
-    unsafe fn zero() -> Self {
-        // SAFETY: the caller has AVX-512F.
-        unsafe { _mm512_setzero_ps() }
-    }
-    #[inline(always)]
-    unsafe fn splat(x: f32) -> Self {
-        // SAFETY: the caller has AVX-512F.
-        unsafe { _mm512_set1_ps(x) }
-    }
-    #[inline(always)]
-    unsafe fn load(from: *const f32) -> Self {
-        // SAFETY: the caller has AVX-512F and 16 readable elements.
-        unsafe { _mm512_loadu_ps(from) }
-    }
-    #[inline(always)]
-    unsafe fn store(self, to: *mut f32) {
-        // SAFETY: the caller has AVX-512F and 16 writable elements.
-        unsafe { _mm512_storeu_ps(to, self) }
-    }
-    #[inline(always)]
-    unsafe fn mask(lanes: usize) -> __mmask16 {
-        ((1_u32 << lanes) - 1) as __mmask16
-    }
-    #[inline(always)]
-    unsafe fn load_masked(mask: __mmask16, from: *const f32) -> Self {
-        // SAFETY: the caller has AVX-512F; lanes outside the mask are not read.
-        unsafe { _mm512_maskz_loadu_ps(mask, from) }
-    }
-    #[inline(always)]
-    unsafe fn store_masked(self, mask: __mmask16, to: *mut f32) {
-        // SAFETY: the caller has AVX-512F; lanes outside the mask are not written.
-        unsafe { _mm512_mask_storeu_ps(to, mask, self) }
-    }
-    #[inline(always)]
-    unsafe fn low(self) -> Half {
-        // SAFETY: the caller has AVX-512F.
-        Half(unsafe { _mm512_castps512_ps256(self) })
-    }
-    #[inline(always)]
-    unsafe fn fma(self, b: Self, c: Self) -> Self {
-        // SAFETY: the caller has AVX-512F.
-        unsafe { _mm512_fmadd_ps(self, b, c) }
-    }
-    #[inline(always)]
-    unsafe fn ended(self, add: Option<Self>, after: After) -> Self {
-        // SAFETY: the caller has AVX-512F.
-        unsafe {
-            let sum = add.map_or(self, |add| Lanes::add(self, add));
-            activate(sum, after)
+        /// 8 lanes with the masks of AVX-512VL.
+        #[derive(Clone, Copy)]
+        pub(in crate::gemm) struct $half(__m256);
+
+        const _: () = {
+            use std::arch::x86_64::*;
+            vectors!(one $whole, 16, __mmask16, |$a, $b, $c| $fma, |v| $half(_mm512_castps512_ps256(v.0)), $half,
+                _mm512_setzero_ps, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps,
+                _mm512_maskz_loadu_ps, _mm512_mask_storeu_ps);
+            vectors!(one $half, 8, __mmask8, |$d, $e, $f| $fma_half, |v| v, $half,
+                _mm256_setzero_ps, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps,
+                _mm256_maskz_loadu_ps, _mm256_mask_storeu_ps);
+        };
+    };
+    (one $name:ident, $lanes:literal, $mask:ty, |$a:ident, $b:ident, $c:ident| $fma:expr, |$v:ident| $low:expr,
+        $half:ident, $zero:ident, $splat:ident, $load:ident, $store:ident, $load_masked:ident, $store_masked:ident) => {
+        impl Vector for $name {
+            const LANES: usize = $lanes;
+            type Mask = $mask;
+            // LLVM gathers the loads of all four steps and runs out of registers.
+            const UNROLL: bool = false;
+            type Half = $half;
+
+            #[inline(always)]
+            unsafe fn zero() -> Self {
+                // SAFETY: the caller has the instruction set.
+                $name(unsafe { $zero() })
+            }
+            #[inline(always)]
+            unsafe fn splat(x: f32) -> Self {
+                // SAFETY: the caller has the instruction set.
+                $name(unsafe { $splat(x) })
+            }
+            #[inline(always)]
+            unsafe fn load(from: *const f32) -> Self {
+                // SAFETY: the caller has the instruction set and as many readable elements.
+                $name(unsafe { $load(from) })
+            }
+            #[inline(always)]
+            unsafe fn store(self, to: *mut f32) {
+                // SAFETY: the caller has the instruction set and as many writable elements.
+                unsafe { $store(to, self.0) }
+            }
+            #[inline(always)]
+            unsafe fn mask(lanes: usize) -> $mask {
+                ((1_u32 << lanes) - 1) as $mask
+            }
+            #[inline(always)]
+            unsafe fn load_masked(mask: $mask, from: *const f32) -> Self {
+                // SAFETY: the caller has the instruction set; lanes outside the mask are not read.
+                $name(unsafe { $load_masked(mask, from) })
+            }
+            #[inline(always)]
+            unsafe fn store_masked(self, mask: $mask, to: *mut f32) {
+                // SAFETY: the caller has the instruction set; lanes outside the mask are not
+                // written.
+                unsafe { $store_masked(to, mask, self.0) }
+            }
+            #[inline(always)]
+            unsafe fn low(self) -> $half {
+                let $v = self;
+                // SAFETY: the caller has the instruction set.
+                #[allow(unused_unsafe, reason = "half of a half is itself")]
+                unsafe {
+                    $low
+                }
+            }
+            #[inline(always)]
+            unsafe fn fma(self, b: Self, c: Self) -> Self {
+                let ($a, $b, $c) = (self.0, b.0, c.0);
+                // SAFETY: the caller has the instruction set.
+                $name(unsafe { $fma })
+            }
+            #[inline(always)]
+            unsafe fn ended(self, add: Option<Self>, after: After) -> Self {
+                // SAFETY: the caller has the instruction set.
+                unsafe {
+                    let sum = add.map_or(self.0, |add| Lanes::add(self.0, add.0));
+                    $name(activate(sum, after))
+                }
+            }
         }
-    }
+    };
 }
+pub(super) use vectors;
 
-/// 8 lanes with the masks of AVX-512VL.
-#[derive(Clone, Copy)]
-pub(super) struct Half(__m256);
-
-impl Vector for Half {
-    const LANES: usize = 8;
-    type Mask = __mmask8;
-    const UNROLL: bool = false;
-    type Half = Half;
-
-    #[inline(always)]
-    unsafe fn zero() -> Self {
-        // SAFETY: the caller has AVX.
-        Half(unsafe { _mm256_setzero_ps() })
-    }
-    #[inline(always)]
-    unsafe fn splat(x: f32) -> Self {
-        // SAFETY: the caller has AVX.
-        Half(unsafe { _mm256_set1_ps(x) })
-    }
-    #[inline(always)]
-    unsafe fn load(from: *const f32) -> Self {
-        // SAFETY: the caller has AVX and 8 readable elements.
-        Half(unsafe { _mm256_loadu_ps(from) })
-    }
-    #[inline(always)]
-    unsafe fn store(self, to: *mut f32) {
-        // SAFETY: the caller has AVX and 8 writable elements.
-        unsafe { _mm256_storeu_ps(to, self.0) }
-    }
-    #[inline(always)]
-    unsafe fn mask(lanes: usize) -> __mmask8 {
-        ((1_u32 << lanes) - 1) as __mmask8
-    }
-    #[inline(always)]
-    unsafe fn load_masked(mask: __mmask8, from: *const f32) -> Self {
-        // SAFETY: the caller has AVX-512VL; lanes outside the mask are not read.
-        Half(unsafe { _mm256_maskz_loadu_ps(mask, from) })
-    }
-    #[inline(always)]
-    unsafe fn store_masked(self, mask: __mmask8, to: *mut f32) {
-        // SAFETY: the caller has AVX-512VL; lanes outside the mask are not written.
-        unsafe { _mm256_mask_storeu_ps(to, mask, self.0) }
-    }
-    #[inline(always)]
-    unsafe fn low(self) -> Half {
-        self
-    }
-    #[inline(always)]
-    unsafe fn fma(self, b: Self, c: Self) -> Self {
-        // SAFETY: the caller has FMA.
-        Half(unsafe { _mm256_fmadd_ps(self.0, b.0, c.0) })
-    }
-    #[inline(always)]
-    unsafe fn ended(self, add: Option<Self>, after: After) -> Self {
-        // SAFETY: the caller has AVX.
-        unsafe {
-            let sum = add.map_or(self.0, |add| Lanes::add(self.0, add.0));
-            Half(activate(sum, after))
-        }
-    }
-}
+vectors!(Whole: |a, b, c| _mm512_fmadd_ps(a, b, c), Half: |a, b, c| _mm256_fmadd_ps(a, b, c));
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
 pub(super) unsafe fn copy(
@@ -144,7 +110,7 @@ pub(super) unsafe fn copy(
     cols: usize,
 ) {
     // SAFETY: this function enables the features; the caller answers for the rows.
-    unsafe { copy_rows::<__m512>(from, from_row, to, to_row, rows, cols) }
+    unsafe { copy_rows::<Whole>(from, from_row, to, to_row, rows, cols) }
 }
 
 /// Accumulators, one row of B and one broadcast must fit into 32 registers.
@@ -237,7 +203,7 @@ macro_rules! tile_tables {
 }
 pub(super) use tile_tables;
 
-tile_tables!("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma", __m512, Half);
+tile_tables!("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma", Whole, Half);
 
 pub(super) static TILES: Tiles = Tiles {
     lanes: 16,

@@ -1,153 +1,22 @@
 //! AVX-512 BF16: vectors of 16 and of 8 pairs, and how pairs are made.
 
-use crate::gemm::avx512::{copy, fitting, tile_tables};
+use crate::gemm::avx512::{copy, fitting, tile_tables, vectors};
 use crate::gemm::micro::{MAX_ROWS, Table, Tile, TileFn, Tiles, Vector, tile, tile_half};
 use crate::lanes::Lanes;
 use crate::then::{After, activate};
 use std::arch::x86_64::{
-    __m256, __m256bh, __m512, __m512bh, __m512i, __mmask8, __mmask16, _mm256_dpbf16_ps, _mm256_loadu_ps,
-    _mm256_mask_storeu_ps, _mm256_maskz_loadu_ps, _mm256_set1_ps, _mm256_setzero_ps, _mm256_storeu_ps,
-    _mm512_castps512_ps256, _mm512_cvtne2ps_pbh, _mm512_dpbf16_ps, _mm512_loadu_ps, _mm512_loadu_si512,
-    _mm512_mask_storeu_epi32, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_permutexvar_epi16,
-    _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps, _mm512_storeu_si512,
+    __m256, __m512, __m512bh, __m512i, _mm512_cvtne2ps_pbh, _mm512_loadu_ps, _mm512_loadu_si512,
+    _mm512_mask_storeu_epi32, _mm512_maskz_loadu_ps, _mm512_permutexvar_epi16, _mm512_storeu_si512,
 };
 use std::mem::transmute;
 
-/// 16 pairs, or 16 sums: what the lanes hold follows from the use. Sums are loaded,
-/// stored and added to; operands are loaded and repeated.
-#[derive(Clone, Copy)]
-pub(in crate::gemm) struct Pairs(__m512);
-
-impl Vector for Pairs {
-    const LANES: usize = 16;
-    type Mask = __mmask16;
-    const UNROLL: bool = false;
-    type Half = HalfPairs;
-
-    #[inline(always)]
-    unsafe fn zero() -> Self {
-        // SAFETY: the caller has AVX-512F.
-        Pairs(unsafe { _mm512_setzero_ps() })
-    }
-    #[inline(always)]
-    unsafe fn splat(x: f32) -> Self {
-        // SAFETY: the caller has AVX-512F.
-        Pairs(unsafe { _mm512_set1_ps(x) })
-    }
-    #[inline(always)]
-    unsafe fn load(from: *const f32) -> Self {
-        // SAFETY: the caller has AVX-512F and 16 readable elements.
-        Pairs(unsafe { _mm512_loadu_ps(from) })
-    }
-    #[inline(always)]
-    unsafe fn store(self, to: *mut f32) {
-        // SAFETY: the caller has AVX-512F and 16 writable elements.
-        unsafe { _mm512_storeu_ps(to, self.0) }
-    }
-    #[inline(always)]
-    unsafe fn mask(lanes: usize) -> __mmask16 {
-        ((1_u32 << lanes) - 1) as __mmask16
-    }
-    #[inline(always)]
-    unsafe fn load_masked(mask: __mmask16, from: *const f32) -> Self {
-        // SAFETY: the caller has AVX-512F; lanes outside the mask are not read.
-        Pairs(unsafe { _mm512_maskz_loadu_ps(mask, from) })
-    }
-    #[inline(always)]
-    unsafe fn store_masked(self, mask: __mmask16, to: *mut f32) {
-        // SAFETY: the caller has AVX-512F; lanes outside the mask are not written.
-        unsafe { _mm512_mask_storeu_ps(to, mask, self.0) }
-    }
-    #[inline(always)]
-    unsafe fn low(self) -> HalfPairs {
-        // SAFETY: the caller has AVX-512F.
-        HalfPairs(unsafe { _mm512_castps512_ps256(self.0) })
-    }
-    #[inline(always)]
-    unsafe fn fma(self, b: Self, c: Self) -> Self {
-        // SAFETY: the caller has AVX-512 BF16; vectors of one size, any bits are a value
-        // of either type.
-        unsafe {
-            let (a, b) = (transmute::<__m512, __m512bh>(self.0), transmute::<__m512, __m512bh>(b.0));
-            Pairs(_mm512_dpbf16_ps(c.0, a, b))
-        }
-    }
-    #[inline(always)]
-    unsafe fn ended(self, add: Option<Self>, after: After) -> Self {
-        // SAFETY: the caller has AVX-512F.
-        unsafe {
-            let sum = add.map_or(self.0, |add| Lanes::add(self.0, add.0));
-            Pairs(activate(sum, after))
-        }
-    }
-}
-
-/// 8 pairs or sums with the masks of AVX-512VL.
-#[derive(Clone, Copy)]
-pub(in crate::gemm) struct HalfPairs(__m256);
-
-impl Vector for HalfPairs {
-    const LANES: usize = 8;
-    type Mask = __mmask8;
-    const UNROLL: bool = false;
-    type Half = HalfPairs;
-
-    #[inline(always)]
-    unsafe fn zero() -> Self {
-        // SAFETY: the caller has AVX.
-        HalfPairs(unsafe { _mm256_setzero_ps() })
-    }
-    #[inline(always)]
-    unsafe fn splat(x: f32) -> Self {
-        // SAFETY: the caller has AVX.
-        HalfPairs(unsafe { _mm256_set1_ps(x) })
-    }
-    #[inline(always)]
-    unsafe fn load(from: *const f32) -> Self {
-        // SAFETY: the caller has AVX and 8 readable elements.
-        HalfPairs(unsafe { _mm256_loadu_ps(from) })
-    }
-    #[inline(always)]
-    unsafe fn store(self, to: *mut f32) {
-        // SAFETY: the caller has AVX and 8 writable elements.
-        unsafe { _mm256_storeu_ps(to, self.0) }
-    }
-    #[inline(always)]
-    unsafe fn mask(lanes: usize) -> __mmask8 {
-        ((1_u32 << lanes) - 1) as __mmask8
-    }
-    #[inline(always)]
-    unsafe fn load_masked(mask: __mmask8, from: *const f32) -> Self {
-        // SAFETY: the caller has AVX-512VL; lanes outside the mask are not read.
-        HalfPairs(unsafe { _mm256_maskz_loadu_ps(mask, from) })
-    }
-    #[inline(always)]
-    unsafe fn store_masked(self, mask: __mmask8, to: *mut f32) {
-        // SAFETY: the caller has AVX-512VL; lanes outside the mask are not written.
-        unsafe { _mm256_mask_storeu_ps(to, mask, self.0) }
-    }
-    #[inline(always)]
-    unsafe fn low(self) -> HalfPairs {
-        self
-    }
-    #[inline(always)]
-    unsafe fn fma(self, b: Self, c: Self) -> Self {
-        // SAFETY: the caller has AVX-512 BF16 and VL; vectors of one size, any bits are a
-        // value of either type.
-        unsafe {
-            let (a, b) = (transmute::<__m256, __m256bh>(self.0), transmute::<__m256, __m256bh>(b.0));
-            HalfPairs(_mm256_dpbf16_ps(c.0, a, b))
-        }
-    }
-    #[inline(always)]
-    unsafe fn ended(self, add: Option<Self>, after: After) -> Self {
-        // SAFETY: the caller has AVX.
-        unsafe {
-            let sum = add.map_or(self.0, |add| Lanes::add(self.0, add.0));
-            HalfPairs(activate(sum, after))
-        }
-    }
-}
+// 16 and 8 pairs, or sums: what the lanes hold follows from the use. Sums are loaded, stored
+// and added to; operands are loaded and repeated. Vectors of one size: any bits are a value of
+// either type.
+vectors!(
+    Pairs: |a, b, c| _mm512_dpbf16_ps(c, transmute::<__m512, __m512bh>(a), transmute::<__m512, __m512bh>(b)),
+    HalfPairs: |a, b, c| _mm256_dpbf16_ps(c, transmute::<__m256, __m256bh>(a), transmute::<__m256, __m256bh>(b))
+);
 
 tile_tables!("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma", Pairs, HalfPairs);
 
