@@ -36,7 +36,7 @@ impl Conv {
 
     /// Where the parts of the prepared params end: bias, weight, and what the
     /// algorithm wants besides.
-    fn parts(&self, n: usize) -> [usize; 3] {
+    pub(super) fn parts(&self, n: usize) -> [usize; 3] {
         let bias = self.out_channels.next_multiple_of(LINE);
         let weight = bias + self.weight_len().next_multiple_of(LINE);
         let more = if let Some(form) = winograd::choose(self) {

@@ -115,3 +115,28 @@ fn a_folded_normalisation_is_the_two_layers() {
         }
     }
 }
+
+/// Of every kind: what [`prepare`] did not write is not read.
+#[test]
+fn prepared_params_that_are_cut_are_refused() {
+    if Isa::best() == Isa::SCALAR {
+        println!("skipped: the scalar path reads bias and weight alone");
+        return;
+    }
+    for (name, c) in cases() {
+        let (x, w, bias) =
+            (values(c.in_len(1), 1.0, 1), values(c.weight_len(), 1.0, 2), values(c.out_channels, 1.0, 3));
+        let (isa, pool) = (Isa::best(), Pool::serial());
+        let mut prepared = vec![0.0; c.prepared_len(1)];
+        prepare(isa, &pool, &c, 1, &w, Some(&bias), None, &mut prepared);
+        // Half of what follows the bias and the weight: only kinds without that run.
+        let short = &prepared[..(c.parts(1)[1] + c.parts(1)[2]) / 2];
+        let run = || {
+            let mut y = vec![0.0; c.out_len(1)];
+            let scratch = &mut poisoned(&c, 1);
+            forward_prepared(isa, &pool, &c, 1, &x, short, Then::default(), scratch, &mut y);
+        };
+        let refused = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).is_err();
+        assert_eq!(refused, c.parts(1)[2] > c.parts(1)[1], "{name}");
+    }
+}

@@ -69,7 +69,10 @@ pub(crate) fn rows(
     assert!(isa != Isa::SCALAR, "the scalar path has its own loops");
     let (rows, n) = match b {
         Operand::Matrix(b) => (b.rows, b.cols),
-        Operand::Packed { k, n, .. } => (k, n),
+        Operand::Packed { panels, k, n } => {
+            assert!(panels.len() >= super::packed_len(k, n), "the packed operand is too short");
+            (k, n)
+        }
     };
     assert_eq!(k, rows, "inner extents differ");
     assert!(k > 0, "an inner extent of 0");
