@@ -7,31 +7,6 @@ use kobai_kernels::Real;
 /// Most buffers of one step: inputs, their gradients, and five more.
 const MAX_SLOTS: usize = 2 * MAX_INPUTS + 5;
 
-/// The arena, beginning on a cache line.
-#[derive(Debug)]
-pub(crate) struct Arena<T> {
-    memory: Vec<T>,
-    skip: usize,
-}
-
-impl<T: Real> Arena<T> {
-    pub(crate) fn new(len: usize) -> Self {
-        const LINE: usize = 64;
-        let slack = LINE / size_of::<T>();
-        let memory = vec![T::ZERO; len + slack];
-        let skip = memory.as_ptr().align_offset(LINE).min(slack);
-        Arena { memory, skip }
-    }
-
-    pub(crate) fn elements(&mut self) -> &mut [T] {
-        &mut self.memory[self.skip..]
-    }
-
-    pub(crate) fn view(&self) -> &[T] {
-        &self.memory[self.skip..]
-    }
-}
-
 /// First element and length of a buffer that holds `n` examples.
 pub(crate) fn place(program: &Program, id: SlotId, n: usize) -> (usize, usize) {
     let slot = &program.slots[id.0];

@@ -1,6 +1,6 @@
 //! Runs a plan.
 
-use crate::arena::{Arena, Pieces, place};
+use crate::arena::{Pieces, place};
 use crate::layer::Mode;
 use crate::layers::in_pieces;
 use crate::loss::{Score, Targets};
@@ -8,6 +8,7 @@ use crate::observe::{Event, Observer, Part, Probe, Wants};
 use crate::optim::Updater;
 use crate::plan::{ForwardStep, NodePlan, Plan, Program, Step};
 use crate::rng::{Rng, Stream};
+use kobai_kernels::memory::Memory;
 use kobai_kernels::norm::After;
 use kobai_kernels::{Pool, Real, elementwise};
 use std::ops::Range;
@@ -45,14 +46,14 @@ pub const MAX_INPUTS: usize = 8;
 #[derive(Debug)]
 pub struct Executor<T = f32> {
     plan: Arc<Plan>,
-    params: Vec<T>,
-    grads: Vec<T>,
+    params: Memory<T>,
+    grads: Memory<T>,
     state: Vec<T>,
     /// Params in the form in which evaluation reads them, and whether they are those
     /// of now.
-    prepared: Vec<T>,
+    prepared: Memory<T>,
     ready: bool,
-    arena: Arena<T>,
+    arena: Memory<T>,
     /// Params that the loss does not depend on. No step writes their gradient,
     /// and what a penalty added to it in one step must not stay for the next.
     idle: Vec<Range<usize>>,
@@ -69,7 +70,7 @@ impl<T: Real> Executor<T> {
     #[must_use]
     pub fn new(plan: Arc<Plan>, seed: u64, pool: Arc<Pool>) -> Self {
         let rng = Rng::new(seed);
-        let mut params = vec![T::ZERO; plan.param_len()];
+        let mut params = Memory::zeroed(plan.param_len());
         for slot in &plan.params {
             let rows = slot.spec.dims.first().copied().unwrap_or(1);
             let draw = rng.draw(Stream::Init, name_key(&slot.name), 0);
@@ -79,10 +80,10 @@ impl<T: Real> Executor<T> {
         for slot in &plan.state {
             state[slot.range.clone()].fill(T::from_f64(slot.start));
         }
-        let grads = vec![T::ZERO; params.len()];
+        let grads = Memory::zeroed(params.len());
         // Pages that nobody evaluates with are never touched.
-        let prepared = vec![T::ZERO; plan.eval.prepared];
-        let arena = Arena::new(plan.train.arena.max(plan.eval.arena));
+        let prepared = Memory::zeroed(plan.eval.prepared);
+        let arena = Memory::zeroed(plan.train.arena.max(plan.eval.arena));
         let reached = |node: &NodePlan| {
             plan.train.steps.iter().any(|s| matches!(s, Step::Backward(s) if s.node == node.index))
         };
@@ -150,7 +151,7 @@ impl<T: Real> Executor<T> {
             self.plan.options.batch
         );
         let (start, len) = place(&self.plan.train, self.plan.train.input, n);
-        &mut self.arena.elements()[start..start + len]
+        &mut self.arena[start..start + len]
     }
 
     /// Where the `n` examples of the next evaluation are to be written.
@@ -161,7 +162,7 @@ impl<T: Real> Executor<T> {
         let most = self.plan.options.eval_batch;
         assert!((1..=most).contains(&n), "batch of {n}, planned {most}");
         let (start, len) = place(&self.plan.eval, self.plan.eval.input, n);
-        &mut self.arena.elements()[start..start + len]
+        &mut self.arena[start..start + len]
     }
 
     /// One training step on the `n` examples in [`Executor::train_input`]:
@@ -229,12 +230,12 @@ impl<T: Real> Executor<T> {
     #[must_use]
     pub fn outputs(&self, n: usize) -> &[T] {
         let (start, len) = place(&self.plan.eval, self.plan.eval.output, n);
-        &self.arena.view()[start..start + len]
+        &self.arena[start..start + len]
     }
 
     /// Overwrites the whole arena, for tests: no result may depend on what it held.
     pub fn poison(&mut self, value: T) {
-        self.arena.elements().fill(value);
+        self.arena.fill(value);
     }
 
     fn run(
@@ -272,7 +273,7 @@ impl<T: Real> Executor<T> {
                     ended(watch.probe(), Part::Forward(s.node));
                     if wants.forward {
                         let (start, len) = place(program, s.output, n);
-                        let output = &self.arena.elements()[start..start + len];
+                        let output = &self.arena[start..start + len];
                         watch.event(&Event::Forward { step: self.step, node, n, output });
                     }
                 }
@@ -296,7 +297,7 @@ impl<T: Real> Executor<T> {
                             step: self.step,
                             node,
                             n,
-                            grad_output: &self.arena.view()[start..start + len],
+                            grad_output: &self.arena[start..start + len],
                             params: &self.params[node.params.clone()],
                             grad_params: &self.grads[node.params.clone()],
                         });
@@ -304,7 +305,7 @@ impl<T: Real> Executor<T> {
                 }
                 Step::Accumulate { from, to } => {
                     let sum = *to;
-                    let mut pieces = Pieces::new(self.arena.elements(), program, n, &[*from, *to]);
+                    let mut pieces = Pieces::new(&mut self.arena, program, n, &[*from, *to]);
                     let to = pieces.take(Some(*to));
                     let from = pieces.get(Some(*from));
                     in_pieces(&self.pool, to, |at, to| {

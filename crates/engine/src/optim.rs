@@ -6,6 +6,7 @@
 //! update.
 
 use crate::plan::{ParamSlot, Plan};
+use kobai_kernels::memory::Memory;
 use kobai_kernels::{Isa, Pool, Real, optim as kernel, reduce};
 use std::ops::Range;
 
@@ -238,13 +239,13 @@ pub struct ParamRule {
 }
 
 /// Updates params and keeps the moments that this takes.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Updater<T = f32> {
     updates: Updates,
     /// Runs of neighbouring params that share a rule.
     parts: Vec<(Range<usize>, bool)>,
-    first: Vec<T>,
-    second: Vec<T>,
+    first: Memory<T>,
+    second: Memory<T>,
     t: u64,
 }
 
@@ -278,8 +279,8 @@ impl<T: Real> Updater<T> {
         Updater {
             updates,
             parts,
-            first: vec![T::ZERO; len(moments > 0)],
-            second: vec![T::ZERO; len(moments > 1)],
+            first: Memory::zeroed(len(moments > 0)),
+            second: Memory::zeroed(len(moments > 1)),
             t: 0,
         }
     }
@@ -289,7 +290,7 @@ impl<T: Real> Updater<T> {
     #[must_use]
     pub fn plain(len: usize, updates: Updates) -> Self {
         let moments = updates.optimizer.moments();
-        let kept = |needed| vec![T::ZERO; if needed { len } else { 0 }];
+        let kept = |needed| Memory::zeroed(if needed { len } else { 0 });
         Updater {
             updates,
             parts: vec![(0..len, true)],

@@ -17,7 +17,7 @@
 //! | [`reorder`] | images between channels-last and planes |
 //! | [`elementwise`], [`reduce`] | loops over slices; sums, statistics, histograms |
 //! | [`philox`] | counter-based random bits |
-//! | [`pool`] | threads |
+//! | [`pool`], [`memory`] | threads; memory in large pages |
 //! | [`isa`], [`real`], [`peak`] | instruction sets, element types, the processor's limit |
 //!
 //! # The numbers contract
@@ -38,6 +38,7 @@ pub mod isa;
 mod lanes;
 pub mod lrn;
 mod math;
+pub mod memory;
 pub mod norm;
 pub mod optim;
 pub mod peak;

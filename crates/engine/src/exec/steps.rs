@@ -30,7 +30,7 @@ impl<T: Real> Executor<T> {
         let to = fused.map_or(s.output, |f| f.output);
         let add = fused.and_then(|f| f.add);
         let ids = s.inputs.iter().copied().chain([to]).chain(s.saved).chain(s.scratch).chain(add);
-        let mut pieces = Pieces::collect(self.arena.elements(), program, n, ids);
+        let mut pieces = Pieces::collect(&mut self.arena, program, n, ids);
         let output = pieces.take(Some(to));
         let saved = pieces.take(s.saved);
         let scratch = pieces.take(s.scratch);
@@ -83,7 +83,7 @@ impl<T: Real> Executor<T> {
         };
         let (from, to) = (step(0).inputs[0], band.output);
         let ids = [from, to].into_iter().chain(band.add);
-        let mut pieces = Pieces::collect(self.arena.elements(), program, n, ids);
+        let mut pieces = Pieces::collect(&mut self.arena, program, n, ids);
         let to = pieces.take(Some(to));
         let add = band.add.map(|add| pieces.get(Some(add)));
         let (Some(x), Some(y)) = (T::as_f32(pieces.get(Some(from))), T::as_f32_mut(to)) else { return false };
@@ -120,7 +120,7 @@ impl<T: Real> Executor<T> {
         targets: Targets<'_, T>,
     ) -> Score {
         let ids = [s.output, s.work, s.losses].into_iter().chain(s.grad);
-        let mut pieces = Pieces::collect(self.arena.elements(), program, n, ids);
+        let mut pieces = Pieces::collect(&mut self.arena, program, n, ids);
         let (work, losses, grad) =
             (pieces.take(Some(s.work)), pieces.take(Some(s.losses)), pieces.take(s.grad));
         let output = pieces.get(Some(s.output));
@@ -157,7 +157,7 @@ impl<T: Real> Executor<T> {
         let cx = Cx { probe, ..context(&self.pool, self.rng, self.step, plan, node, n) };
         let ids = s.inputs.iter().copied().chain(s.output).chain([s.grad_output]);
         let ids = ids.chain(s.grad_inputs.iter().flatten().copied()).chain(s.saved).chain(s.scratch);
-        let mut pieces = Pieces::collect(self.arena.elements(), program, n, ids);
+        let mut pieces = Pieces::collect(&mut self.arena, program, n, ids);
         let mut grad_inputs: [Option<&mut [T]>; MAX_INPUTS] = Default::default();
         for (grad, id) in grad_inputs.iter_mut().zip(&s.grad_inputs) {
             *grad = id.map(|id| pieces.take(Some(id)));
@@ -184,7 +184,7 @@ impl<T: Real> Executor<T> {
     }
 
     fn copy(&mut self, program: &Program, from: SlotId, to: SlotId, n: usize) {
-        let mut pieces = Pieces::new(self.arena.elements(), program, n, &[from, to]);
+        let mut pieces = Pieces::new(&mut self.arena, program, n, &[from, to]);
         let to = pieces.take(Some(to));
         to.copy_from_slice(pieces.get(Some(from)));
     }

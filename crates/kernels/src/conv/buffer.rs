@@ -1,5 +1,6 @@
 //! Memory of a thread for blocks that are read soon after they were written.
 
+use crate::memory::Memory;
 use std::cell::RefCell;
 
 /// Elements of a cache line.
@@ -9,7 +10,7 @@ pub(super) const LINE: usize = 16;
 pub(super) const BUFFER: usize = 5 << 18;
 
 thread_local! {
-    static MEMORY: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
+    static MEMORY: RefCell<Option<Memory<f32>>> = const { RefCell::new(None) };
 }
 
 /// The part of a buffer that begins on a cache line; at most `LINE` shorter.
@@ -32,10 +33,5 @@ pub(super) const fn spaced(len: usize) -> usize {
 /// Lends this thread's buffer, [`BUFFER`] elements from a cache line on. It is
 /// allocated when a thread needs it for the first time.
 pub(super) fn with_buffer<R>(f: impl FnOnce(&mut [f32]) -> R) -> R {
-    MEMORY.with_borrow_mut(|buffer| {
-        if buffer.is_empty() {
-            buffer.resize(BUFFER + LINE, 0.0);
-        }
-        f(aligned(buffer))
-    })
+    MEMORY.with_borrow_mut(|buffer| f(buffer.get_or_insert_with(|| Memory::zeroed(BUFFER))))
 }

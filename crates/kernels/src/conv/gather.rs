@@ -45,6 +45,11 @@ impl Gather {
         }
     }
 
+    /// Whether point p sees source pixel p alone.
+    pub(super) fn is_plain(&self) -> bool {
+        self.taps == [1, 1] && self.step == [1, 1] && self.offset == [0, 0] && self.grid == self.source
+    }
+
     /// Rows for `n` images.
     pub(super) fn rows(&self, n: usize) -> usize {
         n * self.grid[0] * self.grid[1]

@@ -25,6 +25,10 @@ const CHUNK: usize = 1024;
 const MOST_CHUNKS: usize = 16;
 /// Most tasks.
 const TASKS: usize = 64;
+/// An operand that at most so many products read is read where it lies.
+const REREAD: usize = 2;
+/// Pixels that lie a multiple of so many elements apart fall into few sets of a cache.
+const FAR: usize = 256;
 /// Multiply-adds from which on threads pay.
 const THREADS: usize = 1 << 18;
 
@@ -91,6 +95,10 @@ pub(super) fn columns(
         return c.fill(0.0);
     }
     assert!(g.len() >= (pixels - 1) * g_row + m, "the gradient is too short");
+    if gather.is_plain() {
+        let end = (pixels - 1) * gather.pixel + gather.channel + n;
+        assert!(image.len() >= end, "the image is too short");
+    }
     let plan = Plan::new(m, n, pixels);
     assert!(partial.len() >= (plan.chunks - 1) * m * n, "the partial sums do not fit");
     let operands = Operands { isa, gather, image, g, g_row, n };
@@ -129,16 +137,26 @@ impl Operands<'_> {
             }
             return;
         }
-        let stride = spaced(cols.len());
+        let panels = rows.len().div_ceil(LINE);
+        let (g_stays, x_stays) = self.stay(panels, strips.len());
+        let spaced = spaced(cols.len());
         with_buffer(|buffer| {
-            let (a, b) = buffer.split_at_mut(PIXELS * rows.len().next_multiple_of(LINE));
+            let (a, b) = buffer.split_at_mut(PIXELS * panels * LINE);
             for p in pixels.clone().step_by(PIXELS) {
                 let block = p..pixels.end.min(p + PIXELS);
-                self.panels(&rows, &block, a);
-                self.gather.block(self.image, block.clone(), cols.clone(), b, stride);
+                if !g_stays {
+                    self.panels(&rows, &block, a);
+                }
+                let (x, stride) = if x_stays {
+                    let gather = self.gather;
+                    (self.image[p * gather.pixel + gather.channel + cols.start..].as_ptr(), gather.pixel)
+                } else {
+                    self.gather.block(self.image, block.clone(), cols.clone(), b, spaced);
+                    (b.as_ptr(), spaced)
+                };
                 let mut k = block.len();
                 if self.isa.is_bf16() {
-                    for panel in a.chunks_exact_mut(PIXELS * LINE).take(rows.len().div_ceil(LINE)) {
+                    for panel in a.chunks_exact_mut(PIXELS * LINE).take(panels) {
                         bf16::pair_rows(self.isa, panel, (k, LINE), LINE);
                     }
                     bf16::pair_rows(self.isa, b, (k, cols.len()), stride);
@@ -146,28 +164,34 @@ impl Operands<'_> {
                 }
                 // The next block arrives while this one is multiplied, a few pixels
                 // for each product.
-                let products = strips.len() * rows.len().div_ceil(LINE);
+                let products = strips.len() * panels;
                 let mut done = 0;
                 for strip in strips.clone() {
-                    for (panel, r) in a.chunks_exact(PIXELS * LINE).zip(rows.clone().step_by(LINE)) {
+                    for (panel, r) in rows.clone().step_by(LINE).enumerate() {
                         let next = (done * PIXELS / products, (done + 1) * PIXELS / products);
                         self.announce(block.end + next.0..pixels.end.min(block.end + next.1), &rows, &cols);
                         done += 1;
+                        let (a, a_col) = if g_stays {
+                            (self.g[p * self.g_row + r..].as_ptr(), self.g_row)
+                        } else {
+                            (a[panel * PIXELS * LINE..].as_ptr(), LINE)
+                        };
                         let product_of = Block {
                             rows: LINE.min(rows.end - r),
                             k,
-                            a: panel.as_ptr(),
+                            a,
                             a_row: 1,
-                            a_col: LINE,
-                            b: b[strip.col..].as_ptr(),
+                            a_col,
+                            b: x.wrapping_add(strip.col),
                             b_row: stride,
                             // SAFETY: row r and this column lie inside C.
                             c: unsafe { c.add(r * self.n + cols.start + strip.col) },
                             c_row: self.n,
                             accumulate: p > pixels.start,
                         };
-                        // SAFETY: the panels of these pixels were written above; these
-                        // rows and columns of C belong to this task.
+                        // SAFETY: the panels of these pixels were written above, or lie in
+                        // the operands, whose lengths `columns` has checked; these rows and
+                        // columns of C belong to this task.
                         unsafe {
                             if self.isa.is_bf16() {
                                 product_of_pairs(self.isa, strip, &product_of);
@@ -181,18 +205,36 @@ impl Operands<'_> {
         });
     }
 
+    /// Whether the gradient and the image are read where they lie: copying pays only
+    /// if several products read the copy, or pixels lie so far apart that they would
+    /// drive each other out of the nearest cache.
+    fn stay(&self, panels: usize, strips: usize) -> (bool, bool) {
+        let near = |step: usize| !step.is_multiple_of(FAR);
+        let f32 = !self.isa.is_bf16();
+        let g_stays = f32 && (strips <= REREAD || near(self.g_row));
+        let x_stays = f32 && self.gather.is_plain() && (panels <= REREAD || near(self.gather.pixel));
+        (g_stays, x_stays)
+    }
+
     /// Asks for the operands of some pixels. Windows of several taps are mostly
     /// in the cache already.
     fn announce(&self, pixels: Range<usize>, rows: &Range<usize>, cols: &Range<usize>) {
-        let plain = self.gather.taps == [1, 1];
-        for p in pixels {
+        let gather = self.gather;
+        for p in pixels.clone() {
             prefetch(self.g.as_ptr().wrapping_add(p * self.g_row + rows.start), rows.len());
-            if plain {
-                let (image, a, b) = self.gather.point(p);
-                if let (Some(h), Some(w)) = (self.gather.at(0, a, 0), self.gather.at(1, b, 0)) {
-                    let [height, width] = self.gather.source;
-                    let at = ((image * height + h) * width + w) * self.gather.pixel;
-                    let at = at + self.gather.channel + cols.start;
+        }
+        if gather.is_plain() {
+            for p in pixels {
+                let at = p * gather.pixel + gather.channel + cols.start;
+                prefetch(self.image.as_ptr().wrapping_add(at), cols.len());
+            }
+        } else if gather.taps == [1, 1] {
+            for p in pixels {
+                let (image, a, b) = gather.point(p);
+                if let (Some(h), Some(w)) = (gather.at(0, a, 0), gather.at(1, b, 0)) {
+                    let [height, width] = gather.source;
+                    let at = ((image * height + h) * width + w) * gather.pixel;
+                    let at = at + gather.channel + cols.start;
                     prefetch(self.image.as_ptr().wrapping_add(at), cols.len());
                 }
             }

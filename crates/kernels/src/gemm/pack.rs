@@ -5,11 +5,12 @@
 
 use super::Mat;
 use super::micro::Tiles;
+use crate::memory::Memory;
 use std::cell::RefCell;
 
 thread_local! {
-    static A: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
-    static B: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
+    static A: RefCell<Option<Memory<f32>>> = const { RefCell::new(None) };
+    static B: RefCell<Option<Memory<f32>>> = const { RefCell::new(None) };
 }
 
 /// Lends this thread's buffer for panels of A, `len` elements.
@@ -22,15 +23,13 @@ pub(super) fn with_b_buffer<R>(len: usize, f: impl FnOnce(&mut [f32]) -> R) -> R
     B.with_borrow_mut(|buffer| f(at_least(buffer, len)))
 }
 
-/// The first `len` elements that begin on a cache line, so that no vector load
-/// of a panel touches two lines.
-fn at_least(buffer: &mut Vec<f32>, len: usize) -> &mut [f32] {
-    const LINE: usize = 16;
-    if buffer.len() < len + LINE {
-        buffer.resize(len + LINE, 0.0);
+/// The first `len` elements, from a cache line on, so that no vector load of a panel
+/// touches two lines.
+fn at_least(buffer: &mut Option<Memory<f32>>, len: usize) -> &mut [f32] {
+    if buffer.as_ref().is_none_or(|b| b.len() < len) {
+        *buffer = Some(Memory::zeroed(len));
     }
-    let skip = buffer.as_ptr().align_offset(LINE * size_of::<f32>()).min(LINE);
-    &mut buffer[skip..skip + len]
+    &mut buffer.as_mut().expect("allocated above")[..len]
 }
 
 /// Copies the `rows × cols` block of `from` at (row, col) so that element

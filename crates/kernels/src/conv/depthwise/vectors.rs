@@ -1,6 +1,7 @@
 //! Depthwise passes on whole vectors of channels.
 
 use super::{GROUP, Rows, Sums, Taps};
+use crate::conv::Conv;
 use crate::lanes::Lanes;
 use crate::simd::VectorKernel;
 use crate::then::activate;
@@ -147,6 +148,52 @@ impl VectorKernel for VectorRows<'_> {
 /// Sums of a weight gradient on whole vectors of channels.
 pub(super) struct VectorSums<'a>(pub(super) Sums<'a, f32, 1>);
 
+/// A row of gradients and the lines of the image below it.
+struct Line<'a> {
+    g: &'a [f32],
+    x: &'a [f32],
+    line: usize,
+    /// The first of the neighbouring taps.
+    tap: usize,
+    /// First channel, and how many.
+    part: (usize, usize),
+    conv: &'a Conv,
+}
+
+// Functions, not closures: only they take over the instruction set of their caller.
+impl Line<'_> {
+    /// Where tap k of an output column falls on line i.
+    #[inline(always)]
+    fn x_at(&self, column: usize, i: usize, k: usize) -> *const f32 {
+        let Line { conv, part: (c, n), .. } = *self;
+        let place = column * conv.stride[1] + (self.tap + k) * conv.dilation[1] - conv.padding[1];
+        self.x[i * self.line + place * conv.in_channels + c..][..n].as_ptr()
+    }
+
+    /// Adds some columns to the sums of tap k: at the borders each tap has its own.
+    ///
+    /// # Safety
+    /// As [`load`]; the tap falls on the image in these columns.
+    #[inline(always)]
+    unsafe fn column_sums<V: Lanes, const R: usize, const K: usize, const WHOLE: bool>(
+        &self,
+        sums: &mut [[V; K]; R],
+        k: usize,
+        columns: std::ops::Range<usize>,
+    ) {
+        let (c, n) = self.part;
+        for column in columns {
+            // SAFETY: the caller has the instruction set; slices are cut to n channels.
+            unsafe {
+                let g = load::<V, WHOLE>(self.g[column * self.conv.in_channels + c..][..n].as_ptr(), n);
+                for (i, sums) in sums.iter_mut().enumerate() {
+                    sums[k] = g.fma(load::<V, WHOLE>(self.x_at(column, i, k), n), sums[k]);
+                }
+            }
+        }
+    }
+}
+
 impl VectorSums<'_> {
     /// The sums of R rows of K neighbouring taps, from kernel position `first` on, for
     /// the channels from `c` on, over one row of gradients `g`. Row i of taps lies on
@@ -177,49 +224,39 @@ impl VectorSums<'_> {
                     *sum = load::<V, WHOLE>(self.0.to[to..][..n].as_ptr(), n);
                 }
             }
-            let x_at = |column: usize, i: usize, k: usize| {
-                let place = column * step + (tap + k) * conv.dilation[1] - conv.padding[1];
-                x[i * line + place * channels + c..][..n].as_ptr()
-            };
-            let g_at = |column: usize| load::<V, WHOLE>(g[column * channels + c..][..n].as_ptr(), n);
-            // At the borders each tap has its own columns.
-            let border = |sums: &mut [[V; K]; R], k: usize, columns: std::ops::Range<usize>| {
-                for column in columns {
-                    for (i, sums) in sums.iter_mut().enumerate() {
-                        sums[k] = g_at(column).fma(load::<V, WHOLE>(x_at(column, i, k), n), sums[k]);
-                    }
-                }
-            };
+            let line = Line { g, x, line, tap, part: (c, n), conv };
             for (k, own) in own.iter().enumerate() {
-                border(&mut sums, k, own.start..start.min(own.end));
+                line.column_sums::<V, R, K, WHOLE>(&mut sums, k, own.start..start.min(own.end));
             }
             if start < end && K * R > 1 {
                 // Of all columns in between the first and the last are looked up alone.
                 let dilation = conv.dilation[1];
                 let last_tap = (K - 1) * dilation;
                 let width = ((end - 1 - start) * step + last_tap) * channels + n;
-                let lines: [*const f32; R] = std::array::from_fn(|i| {
-                    let from = x_at(start, i, 0);
+                let starts: [*const f32; R] = std::array::from_fn(|i| {
+                    let from = line.x_at(start, i, 0);
                     // The last column's last tap lies on the row, too.
-                    let offset = x_at(end - 1, i, K - 1).offset_from(from);
+                    let offset = line.x_at(end - 1, i, K - 1).offset_from(from);
                     assert!(offset >= 0 && offset as usize + n == width, "evenly spaced taps");
                     from
                 });
                 let g = g[start * channels + c..][..(end - 1 - start) * channels + n].as_ptr();
                 for column in 0..end - start {
                     let g = load::<V, WHOLE>(g.add(column * channels), n);
-                    for (sums, line) in sums.iter_mut().zip(lines) {
-                        let x = line.add(column * step * channels);
+                    for (sums, start) in sums.iter_mut().zip(starts) {
+                        let x = start.add(column * step * channels);
                         for (k, sum) in sums.iter_mut().enumerate() {
                             *sum = g.fma(load::<V, WHOLE>(x.add(k * dilation * channels), n), *sum);
                         }
                     }
                 }
             } else {
-                (0..K).for_each(|k| border(&mut sums, k, start..end));
+                for k in 0..K {
+                    line.column_sums::<V, R, K, WHOLE>(&mut sums, k, start..end);
+                }
             }
             for (k, own) in own.iter().enumerate() {
-                border(&mut sums, k, end.max(own.start)..own.end);
+                line.column_sums::<V, R, K, WHOLE>(&mut sums, k, end.max(own.start)..own.end);
             }
             for (i, sums) in sums.into_iter().enumerate() {
                 for (k, sum) in sums.into_iter().enumerate() {

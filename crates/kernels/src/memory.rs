@@ -1,0 +1,124 @@
+//! Memory in large pages.
+//!
+//! A training step walks through more memory than the processor keeps addresses of: with
+//! pages of 4 KiB it looks addresses up in tables all the time, in a virtual machine in two
+//! of them. Linux gives pages of 2 MiB to whoever asks; elsewhere nothing is asked.
+
+use crate::Real;
+use std::ops::{Deref, DerefMut};
+
+/// Bytes of a large page.
+const PAGE: usize = 2 << 20;
+/// Bytes of a cache line.
+const LINE: usize = 64;
+
+/// Elements that begin on a cache line, and in large pages if there are many. What was
+/// never touched takes no memory.
+///
+/// ```
+/// use kobai_kernels::memory::Memory;
+///
+/// let mut memory = Memory::<f32>::zeroed(3 << 20);
+/// assert_eq!((memory.len(), memory.as_ptr() as usize % 64, memory[12]), (3 << 20, 0, 0.0));
+/// memory[12] = 1.0;
+/// ```
+#[derive(Debug)]
+pub struct Memory<T> {
+    /// With room before and behind the elements.
+    whole: Vec<T>,
+    start: usize,
+    len: usize,
+}
+
+impl<T: Real> Memory<T> {
+    /// `len` zeros.
+    #[must_use]
+    pub fn zeroed(len: usize) -> Self {
+        let (size, bytes) = (size_of::<T>(), len * size_of::<T>());
+        let unit = if bytes >= PAGE { PAGE } else { LINE };
+        // Whole units, wherever the allocation begins. Zeros come from the system
+        // untouched.
+        let whole = vec![T::ZERO; bytes.next_multiple_of(unit) / size + unit / size];
+        let start = whole.as_ptr().align_offset(unit).min(unit / size);
+        let mut memory = Memory { whole, start, len };
+        if unit == PAGE {
+            let end = start + bytes.next_multiple_of(PAGE) / size;
+            ask_for_large_pages(&mut memory.whole[start..end]);
+        }
+        memory
+    }
+}
+
+impl<T> Deref for Memory<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        &self.whole[self.start..self.start + self.len]
+    }
+}
+
+impl<T> DerefMut for Memory<T> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        &mut self.whole[self.start..self.start + self.len]
+    }
+}
+
+impl<T> Default for Memory<T> {
+    fn default() -> Self {
+        Memory { whole: Vec::new(), start: 0, len: 0 }
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn ask_for_large_pages<T>(memory: &mut [T]) {
+    // SAFETY: the range is memory of this process, exclusively borrowed; MADV_HUGEPAGE
+    // says how it should be backed and changes no value. If the system has no large
+    // pages it answers with an error, and all stays as it was.
+    unsafe { libc::madvise(memory.as_mut_ptr().cast(), size_of_val(memory), libc::MADV_HUGEPAGE) };
+}
+
+#[cfg(not(target_os = "linux"))]
+fn ask_for_large_pages<T>(_: &mut [T]) {}
+
+#[cfg(test)]
+mod tests {
+    use super::{LINE, Memory, PAGE};
+
+    #[test]
+    fn large_memory_begins_on_a_large_page_and_small_on_a_line() {
+        for (len, unit) in [(0, LINE), (1, LINE), (PAGE / 8 - 1, LINE), (PAGE / 8, PAGE), (PAGE / 3, PAGE)] {
+            let mut memory = Memory::<f64>::zeroed(len);
+            assert_eq!((memory.len(), memory.as_ptr() as usize % unit), (len, 0));
+            assert!(memory.iter().all(|x| *x == 0.0));
+            memory.fill(1.0);
+        }
+        assert!(Memory::<f32>::default().is_empty());
+    }
+
+    /// Only where the system says that it gives them at all.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_system_backs_it_with_large_pages() {
+        let given = std::fs::read_to_string("/sys/kernel/mm/transparent_hugepage/enabled");
+        if !given.is_ok_and(|text| text.contains("[madvise]") || text.contains("[always]")) {
+            return eprintln!("skipped: this system gives no large pages");
+        }
+        let mut memory = Memory::<f32>::zeroed(16 * PAGE / 4);
+        memory.fill(1.0);
+        let at = memory.as_ptr() as usize;
+        let maps = std::fs::read_to_string("/proc/self/smaps").unwrap();
+        // The mapping that contains it, and whether it asked: flag `hg`.
+        let mut inside = false;
+        let mut asked = false;
+        for line in maps.lines() {
+            if let Some((from, rest)) = line.split_once('-')
+                && let (Ok(from), Some((to, _))) = (usize::from_str_radix(from, 16), rest.split_once(' '))
+                && let Ok(to) = usize::from_str_radix(to, 16)
+            {
+                inside = (from..to).contains(&at);
+            }
+            asked |= inside && line.starts_with("VmFlags:") && line.contains(" hg");
+        }
+        assert!(asked, "no mapping with the flag `hg` at {at:#x}");
+    }
+}
