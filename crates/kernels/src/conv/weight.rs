@@ -29,6 +29,8 @@ const TASKS: usize = 64;
 const REREAD: usize = 2;
 /// Pixels that lie a multiple of so many elements apart fall into few sets of a cache.
 const FAR: usize = 256;
+/// Columns that are few beside the rows.
+const NARROW: usize = 2 * LINE;
 /// Multiply-adds from which on threads pay.
 const THREADS: usize = 1 << 18;
 
@@ -139,6 +141,9 @@ impl Operands<'_> {
         }
         let panels = rows.len().div_ceil(LINE);
         let (g_stays, x_stays) = self.stay(panels, strips.len());
+        if g_stays && x_stays && cols.len() <= NARROW && cols.len() < rows.len() {
+            return self.across(rows, cols, pixels, c);
+        }
         let spaced = spaced(cols.len());
         with_buffer(|buffer| {
             let (a, b) = buffer.split_at_mut(PIXELS * panels * LINE);
@@ -200,6 +205,46 @@ impl Operands<'_> {
                             }
                         }
                     }
+                }
+            }
+        });
+    }
+
+    /// [`Self::task`] with the operands exchanged, which stay where they lie: of few
+    /// columns tiles would consist of one or two vectors.
+    fn across(&self, rows: Range<usize>, cols: Range<usize>, pixels: Range<usize>, c: *mut f32) {
+        let strips = strips(self.isa, rows.len());
+        let gather = self.gather;
+        with_buffer(|turned| {
+            for p in pixels.clone().step_by(PIXELS) {
+                let k = PIXELS.min(pixels.end - p);
+                let x = self.image[p * gather.pixel + gather.channel + cols.start..].as_ptr();
+                let g = self.g[p * self.g_row + rows.start..].as_ptr();
+                for (done, strip) in strips.clone().enumerate() {
+                    let next = [done, done + 1].map(|d| (p + k + d * PIXELS / strips.len()).min(pixels.end));
+                    self.announce(next[0]..next[1], &rows, &cols);
+                    let product_of = Block {
+                        rows: cols.len(),
+                        k,
+                        a: x,
+                        a_row: 1,
+                        a_col: gather.pixel,
+                        b: g.wrapping_add(strip.col),
+                        b_row: self.g_row,
+                        c: turned[strip.col..].as_mut_ptr(),
+                        c_row: rows.len(),
+                        accumulate: p > pixels.start,
+                    };
+                    // SAFETY: `columns` has checked the operands' lengths; the buffer has
+                    // room for `cols` rows of `rows` elements.
+                    unsafe { product(self.isa, strip, &product_of) };
+                }
+            }
+            for (i, r) in rows.clone().enumerate() {
+                // SAFETY: row r and these columns lie in C and belong to this task.
+                let c = unsafe { std::slice::from_raw_parts_mut(c.add(r * self.n + cols.start), cols.len()) };
+                for (c, x) in c.iter_mut().zip(turned[i..].iter().step_by(rows.len())) {
+                    *c = *x;
                 }
             }
         });
