@@ -20,6 +20,9 @@ pub(crate) trait Lanes: Copy {
     unsafe fn splat(x: f32) -> Self;
     unsafe fn load(from: *const f32) -> Self;
     unsafe fn store(self, to: *mut f32);
+    /// Writes past the caches, to a multiple of the vector's size. [`streamed`] has to
+    /// follow before another thread reads it.
+    unsafe fn stream(self, to: *mut f32);
     /// The first `n` elements (fewer than all), zeros after them.
     unsafe fn load_first(from: *const f32, n: usize) -> Self;
     /// Writes the first `n` elements (fewer than all).
@@ -59,6 +62,16 @@ pub(crate) fn prefetch(from: *const f32, len: usize) {
     let _ = (from, len);
 }
 
+/// Makes what [`Lanes::stream`] wrote visible before what this thread writes next.
+#[inline(always)]
+pub(crate) fn streamed() {
+    // SAFETY: a fence has no effect on values; SSE is part of every x86-64.
+    #[cfg(target_arch = "x86_64")]
+    unsafe {
+        std::arch::x86_64::_mm_sfence();
+    }
+}
+
 /// Plain loops that a compiler turns into whatever vectors the target has.
 #[derive(Clone, Copy)]
 pub(crate) struct Portable<A>([f32; 4], PhantomData<A>);
@@ -88,6 +101,11 @@ impl<A: Arith> Lanes for Portable<A> {
             // SAFETY: the caller has four writable elements.
             unsafe { *to.add(i) = x };
         }
+    }
+    #[inline(always)]
+    unsafe fn stream(self, to: *mut f32) {
+        // SAFETY: the caller's.
+        unsafe { self.store(to) }
     }
     #[inline(always)]
     unsafe fn load_first(from: *const f32, n: usize) -> Self {
@@ -178,6 +196,11 @@ mod x86 {
         unsafe fn store(self, to: *mut f32) {
             // SAFETY: the caller has AVX and 8 writable elements.
             unsafe { _mm256_storeu_ps(to, self) }
+        }
+        #[inline(always)]
+        unsafe fn stream(self, to: *mut f32) {
+            // SAFETY: the caller has AVX and 8 writable elements on a multiple of 32 bytes.
+            unsafe { _mm256_stream_ps(to, self) }
         }
         #[inline(always)]
         unsafe fn load_first(from: *const f32, n: usize) -> Self {
@@ -283,6 +306,11 @@ mod x86 {
         unsafe fn store(self, to: *mut f32) {
             // SAFETY: the caller has AVX-512F and 16 writable elements.
             unsafe { _mm512_storeu_ps(to, self) }
+        }
+        #[inline(always)]
+        unsafe fn stream(self, to: *mut f32) {
+            // SAFETY: the caller has AVX-512F and 16 writable elements on a multiple of 64 bytes.
+            unsafe { _mm512_stream_ps(to, self) }
         }
         #[inline(always)]
         unsafe fn load_first(from: *const f32, n: usize) -> Self {

@@ -2,7 +2,7 @@
 
 use super::{GROUP, Rows, Sums, Taps};
 use crate::conv::Conv;
-use crate::lanes::Lanes;
+use crate::lanes::{Lanes, streamed};
 use crate::simd::VectorKernel;
 use crate::then::activate;
 
@@ -79,6 +79,7 @@ impl VectorRows<'_> {
         rows: Taps,
         cols: Taps,
         (c, n): (usize, usize),
+        stream: bool,
         to: &mut [f32],
     ) {
         let Rows { axes, channels, weight, bias, after, .. } = &self.0;
@@ -92,7 +93,8 @@ impl VectorRows<'_> {
                     sum = load::<V, WHOLE>(x, n).fma(load::<V, WHOLE>(w, n), sum);
                 }
             }
-            store::<V, WHOLE>(activate(sum, *after), to[c..c + n].as_mut_ptr(), n);
+            let (value, to) = (activate(sum, *after), to[c..c + n].as_mut_ptr());
+            if WHOLE && stream { value.stream(to) } else { store::<V, WHOLE>(value, to, n) }
         }
     }
 }
@@ -106,6 +108,10 @@ impl VectorKernel for VectorRows<'_> {
         let image = height.from * width.from * channels;
         let step = width.neighbours();
         let inside = step.map_or(0..0, |step| width.inside(step));
+        let stream = height.backward
+            && height.stride > 1
+            && channels.is_multiple_of(V::LANES)
+            && (to.as_ptr() as usize).is_multiple_of(size_of::<V>());
         for (row, to) in (self.0.first..).zip(to.chunks_exact_mut(width.to * channels)) {
             let from = &self.0.from[row / height.to * image..][..image];
             let rows = height.taps(row % height.to);
@@ -125,7 +131,7 @@ impl VectorKernel for VectorRows<'_> {
                                 self.group::<V, GROUP, 1, true>(from, rows, cols.place, part, to)
                             }
                             (true, _) => self.group::<V, GROUP, 2, true>(from, rows, cols.place, part, to),
-                            _ => self.pixel::<V, true>(from, rows, cols, part, to),
+                            _ => self.pixel::<V, true>(from, rows, cols, part, stream, to),
                         }
                     }
                     if whole < channels {
@@ -135,12 +141,15 @@ impl VectorKernel for VectorRows<'_> {
                                 self.group::<V, GROUP, 1, false>(from, rows, cols.place, part, to)
                             }
                             (true, _) => self.group::<V, GROUP, 2, false>(from, rows, cols.place, part, to),
-                            _ => self.pixel::<V, false>(from, rows, cols, part, to),
+                            _ => self.pixel::<V, false>(from, rows, cols, part, false, to),
                         }
                     }
                 }
                 column += count;
             }
+        }
+        if stream {
+            streamed();
         }
     }
 }
