@@ -9,6 +9,8 @@ use std::ops::{Deref, DerefMut};
 
 /// Bytes of a large page.
 const PAGE: usize = 2 << 20;
+/// Bytes that are worth a large page.
+const LARGE: usize = PAGE / 2;
 /// Bytes of a cache line.
 const LINE: usize = 64;
 
@@ -35,7 +37,7 @@ impl<T: Real> Memory<T> {
     #[must_use]
     pub fn zeroed(len: usize) -> Self {
         let (size, bytes) = (size_of::<T>(), len * size_of::<T>());
-        let unit = if bytes >= PAGE { PAGE } else { LINE };
+        let unit = if bytes >= LARGE { PAGE } else { LINE };
         // Whole units, wherever the allocation begins. Zeros come from the system
         // untouched.
         let whole = vec![T::ZERO; bytes.next_multiple_of(unit) / size + unit / size];
@@ -82,11 +84,12 @@ fn ask_for_large_pages<T>(_: &mut [T]) {}
 
 #[cfg(test)]
 mod tests {
-    use super::{LINE, Memory, PAGE};
+    use super::{LARGE, LINE, Memory, PAGE};
 
     #[test]
     fn large_memory_begins_on_a_large_page_and_small_on_a_line() {
-        for (len, unit) in [(0, LINE), (1, LINE), (PAGE / 8 - 1, LINE), (PAGE / 8, PAGE), (PAGE / 3, PAGE)] {
+        for (len, unit) in [(0, LINE), (1, LINE), (LARGE / 8 - 1, LINE), (LARGE / 8, PAGE), (PAGE / 3, PAGE)]
+        {
             let mut memory = Memory::<f64>::zeroed(len);
             assert_eq!((memory.len(), memory.as_ptr() as usize % unit), (len, 0));
             assert!(memory.iter().all(|x| *x == 0.0));

@@ -28,6 +28,12 @@ pub(super) const NC: usize = 960;
 const STRIP: usize = 16;
 /// A contiguous B of at most this many elements is read in place.
 const DIRECT_B: usize = 128 * 1024;
+/// Rows of a flat B, at most: 48 columns of them take 24 KiB.
+const FLAT: usize = 128;
+/// Rows that lie a multiple of so many elements apart fall into few sets of a cache.
+const FAR: usize = 256;
+/// Column groups that are enough tasks.
+const MANY_GROUPS: usize = 16;
 /// Column groups from which on A is worth copying.
 const PACK_A_GROUPS: usize = 4;
 /// An A of at most this many elements stays in the second-level cache of every core.
@@ -113,6 +119,17 @@ pub(super) fn gemm(
     let in_place = b.col_stride == 1
         && (m <= 2 * tiles.max_rows[tiles.wide - 1]
             || (k * n <= DIRECT_B && !(b.row_stride * 4).is_multiple_of(1024)));
+    // A strip of columns of a flat B fits into the nearest cache: it is read there by all
+    // rows, wherever its own rows lie, if these do not drive each other out.
+    let flat = b.col_stride == 1 && k <= FLAT && !b.row_stride.is_multiple_of(FAR);
+    if flat && n >= MANY_GROUPS * tiles.wide * tiles.lanes && m * n * k >= TASK {
+        let mut groups = [Group::default(); MAX_GROUPS];
+        for jc in (0..n).step_by(NC) {
+            let count = split(tiles, jc, NC.min(n - jc), &mut groups);
+            pool.run(count, &|g| p.rows(Source::Direct, &groups[g..=g], jc, 0, m, 0, k));
+        }
+        return;
+    }
     if in_place {
         for jc in (0..n).step_by(NC) {
             p.block(pool, Source::Direct, jc, NC.min(n - jc), 0, k);
