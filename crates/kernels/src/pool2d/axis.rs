@@ -68,6 +68,13 @@ impl Axis {
         self.output
     }
 
+    /// Whether windows lie side by side: no input is in two of them, and those behind
+    /// the last one alone are in none.
+    #[must_use]
+    pub fn is_tiled(&self) -> bool {
+        matches!(self.rule, Rule::Sliding { kernel, stride, padding: 0 } if kernel == stride)
+    }
+
     /// The inputs of output `o`. Never empty.
     #[must_use]
     pub fn window(&self, o: usize) -> Window {

@@ -67,10 +67,11 @@ fn windows_are_never_empty() {
 
 fn cases() -> Vec<Pool2d> {
     let mut cases = Vec::new();
-    for channels in [1, 3, 16, 67, 130] {
+    for channels in [1, 3, 16, 30, 67, 130] {
         let by = |height, width| Pool2d { channels, height, width };
         cases.extend([
             by(sliding(6, 2, 2, 0, false), sliding(5, 2, 2, 0, false)),
+            by(sliding(7, 3, 3, 0, false), sliding(7, 2, 2, 0, true)),
             by(sliding(7, 3, 2, 1, true), sliding(6, 3, 2, 1, true)),
             by(sliding(4, 3, 1, 1, false), sliding(5, 1, 3, 0, false)),
             by(Axis::adaptive(5, 3), Axis::adaptive(4, 1)),

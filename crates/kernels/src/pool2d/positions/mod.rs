@@ -4,11 +4,13 @@
 //! before the pooling costs no pass of its own: the largest of clamped values is the
 //! clamped largest value, and only the winner's clamp matters to the gradient.
 
+mod vectors;
+
 use super::{Pool2d, TASK};
-use crate::lanes::Lanes;
 use crate::norm::After;
-use crate::simd::{Arith, Kernel, VectorKernel, dispatch, dispatch_vectors};
+use crate::simd::{Arith, Kernel, dispatch, dispatch_vectors};
 use crate::{Isa, Pool, Real};
+use vectors::{VectorRows, VectorScatter};
 
 /// Channels that are worked on together.
 const LANES: usize = 16;
@@ -131,58 +133,6 @@ impl<T: Real> Kernel for Rows<'_, T> {
     }
 }
 
-/// The same on whole vectors of channels.
-struct VectorRows<'a>(Rows<'a, f32>);
-
-impl VectorKernel for VectorRows<'_> {
-    type Output = ();
-    #[inline(always)]
-    unsafe fn run<V: Lanes>(self) {
-        let Rows { by, after, first, x, y, positions } = self.0;
-        let (channels, width) = (by.channels, by.width.output());
-        let pixels = y.chunks_exact_mut(channels).zip(positions.chunks_exact_mut(channels));
-        for (i, (y, positions)) in pixels.enumerate() {
-            let (h, w) = (by.height.window(first + i / width), by.width.window(i % width));
-            for c in (0..channels).step_by(V::LANES) {
-                let n = V::LANES.min(channels - c);
-                let whole = n == V::LANES;
-                // SAFETY: the caller has the instruction set. Windows lie on the image, so
-                // that n channels from c on can be read at each of their pixels (checked
-                // per pixel), and y and positions hold all channels of this pixel; no
-                // vector reads or writes beyond n.
-                unsafe {
-                    let (mut best, mut at) = (V::splat(f32::NEG_INFINITY), V::splat(0.0));
-                    let mut tap = 0.0;
-                    for r in h.start..h.end {
-                        for s in w.start..w.end {
-                            let x = x[by.pixel(r, s) + c..][..n].as_ptr();
-                            let x = if whole { V::load(x) } else { V::load_first(x, n) };
-                            (best, at) = best.larger(at, x, V::splat(tap));
-                            tap += 1.0;
-                        }
-                    }
-                    let (y, positions) = (y.as_mut_ptr().add(c), positions.as_mut_ptr().add(c));
-                    if whole {
-                        best.store(y);
-                        at.store_bytes(positions);
-                    } else {
-                        best.store_first(y, n);
-                        let mut all = [0u8; MOST_LANES];
-                        at.store_bytes(all.as_mut_ptr());
-                        std::ptr::copy_nonoverlapping(all.as_ptr(), positions, n);
-                    }
-                }
-            }
-            if after != After::Nothing {
-                y.iter_mut().for_each(|y| *y = clamp(after, *y));
-            }
-        }
-    }
-}
-
-/// Lanes of the widest vector.
-const MOST_LANES: usize = 16;
-
 /// `y` = after(the largest value of each window), and its position within the part of
 /// the window that lies on the image, in row-major order; the first if there are
 /// several. `positions` has [`positions_len`] elements for each example.
@@ -298,73 +248,6 @@ impl<T: Real> Kernel for Scatter<'_, T> {
             }
         }
         self.grad[cleared * row..].fill(T::ZERO);
-    }
-}
-
-/// The same on whole vectors of channels.
-struct VectorScatter<'a>(Scatter<'a, f32>);
-
-impl VectorKernel for VectorScatter<'_> {
-    type Output = ();
-    #[inline(always)]
-    unsafe fn run<V: Lanes>(self) {
-        let Scatter { by, after, y, g, positions, grad } = self.0;
-        let (channels, row) = (by.channels, by.width.input() * by.channels);
-        let mut cleared = 0;
-        for i in 0..by.height.output() {
-            let h = by.height.window(i);
-            if h.end > cleared {
-                grad[cleared * row..h.end * row].fill(0.0);
-                cleared = h.end;
-            }
-            for j in 0..by.width.output() {
-                let w = by.width.window(j);
-                let out = (i * by.width.output() + j) * channels;
-                let (y, g) = (&y[out..][..channels], &g[out..][..channels]);
-                let positions = &positions[out..][..channels];
-                for c in (0..channels).step_by(V::LANES) {
-                    let n = V::LANES.min(channels - c);
-                    let whole = n == V::LANES;
-                    let load = |from: *const f32| {
-                        // SAFETY: the caller has the instruction set; the slices below hold n
-                        // channels from c on, and no vector reads beyond them.
-                        unsafe { if whole { V::load(from) } else { V::load_first(from, n) } }
-                    };
-                    // SAFETY: as above; windows lie on the image (checked per pixel).
-                    unsafe {
-                        let mut share = load(g.as_ptr().add(c));
-                        if after != After::Nothing {
-                            let y = load(y.as_ptr().add(c));
-                            share = share.unless_at_most(y, V::splat(0.0));
-                            if after == After::Relu6 {
-                                share = share.unless_at_least(y, V::splat(6.0));
-                            }
-                        }
-                        let at = if whole {
-                            V::load_bytes(positions.as_ptr().add(c))
-                        } else {
-                            let mut all = [0u8; MOST_LANES];
-                            std::ptr::copy_nonoverlapping(positions.as_ptr().add(c), all.as_mut_ptr(), n);
-                            V::load_bytes(all.as_ptr())
-                        };
-                        let mut tap = 0.0;
-                        for r in h.start..h.end {
-                            for s in w.start..w.end {
-                                let to = grad[by.pixel(r, s) + c..][..n].as_mut_ptr();
-                                let sum = load(to).add(at.where_equal(V::splat(tap), share));
-                                if whole {
-                                    sum.store(to)
-                                } else {
-                                    sum.store_first(to, n)
-                                }
-                                tap += 1.0;
-                            }
-                        }
-                    }
-                }
-            }
-        }
-        grad[cleared * row..].fill(0.0);
     }
 }
 
