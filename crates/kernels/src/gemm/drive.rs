@@ -20,6 +20,10 @@ use std::ops::Range;
 
 /// Inner extent of a packed block: C is read and written once for each.
 const KC: usize = 512;
+/// The same where B has at most [`NARROW`] columns and A is read in place: fewer blocks,
+/// at each of which threads wait for each other.
+const DEEP: usize = 1536;
+const NARROW: usize = 128;
 /// Rows of a packed block of A.
 const MC: usize = 192;
 /// Columns of a packed block of B, at most.
@@ -58,8 +62,8 @@ pub(super) struct Group {
 enum Source {
     /// In place; rows `b_row` apart.
     Direct,
-    /// In the packing buffer; group g begins at `col * KC`-sized panels.
-    Packed(Shares<f32>),
+    /// In the packing buffer: panels of `depth` inner indices, group after group.
+    Packed { panels: Shares<f32>, depth: usize },
     /// All of it, packed before: a group's panel begins at `col * k`.
     Whole(*const f32),
 }
@@ -147,17 +151,18 @@ pub(super) fn gemm(
         let nc = most.min(n - jc);
         let count = split(tiles, jc, nc, &mut groups);
         let width = nc.next_multiple_of(tiles.lanes);
-        for pc in (0..k).step_by(KC) {
-            let kc = KC.min(k - pc);
-            pack::with_b_buffer(width * KC, |panels| {
+        let depth = if a.col_stride == 1 && width <= NARROW { even_parts(k, DEEP).max(KC) } else { KC };
+        for pc in (0..k).step_by(depth) {
+            let kc = depth.min(k - pc);
+            pack::with_b_buffer(width * depth, |panels| {
                 let at = Shares(panels.as_mut_ptr());
                 // Some inner indices of a group of columns.
                 let pack = |group: Group, ks: Range<usize>| {
                     let Group { col, cols, vectors } = group;
                     let (stride, at) = (vectors * tiles.lanes, &at);
-                    let (start, len) = ((col - jc) * KC + ks.start * stride, ks.len() * stride);
+                    let (start, len) = ((col - jc) * depth + ks.start * stride, ks.len() * stride);
                     // SAFETY: group panels are disjoint parts of `panels`: a group owns
-                    // the `stride * KC` elements that begin at `(col - jc) * KC`, because
+                    // the `stride * depth` elements that begin at `(col - jc) * depth`, because
                     // `col - jc` is a multiple of the vector length; and tasks have
                     // different groups or different inner indices.
                     let panel = unsafe { std::slice::from_raw_parts_mut(at.0.add(start), len) };
@@ -177,7 +182,7 @@ pub(super) fn gemm(
                 } else {
                     (0..tasks).for_each(task);
                 }
-                p.block(pool, Source::Packed(Shares(at.0)), jc, nc, pc, kc);
+                p.block(pool, Source::Packed { panels: Shares(at.0), depth }, jc, nc, pc, kc);
             });
         }
     }
@@ -238,7 +243,7 @@ impl Problem<'_> {
                         let kc = KC.min(k - pc);
                         let block = Block { row: group.col, col: pc, rows: group.cols, cols: kc };
                         pack::columns(tiles, self.b.t(), block, panel, stride);
-                        let source = Source::Packed(Shares(panel.as_mut_ptr()));
+                        let source = Source::Packed { panels: Shares(panel.as_mut_ptr()), depth: KC };
                         self.rows(source, &groups[g..=g], group.col, 0, m, pc, kc);
                     }
                 });
@@ -319,7 +324,7 @@ impl Problem<'_> {
         let width = next.vectors * self.tiles.lanes;
         let at = match source {
             Source::Direct => return none,
-            Source::Packed(panels) => panels.0.wrapping_add((next.col - jc) * KC).cast_const(),
+            Source::Packed { panels, depth } => panels.0.wrapping_add((next.col - jc) * depth).cast_const(),
             // Read once: the processor sees what comes.
             Source::Whole(_) if kc > KC => return none,
             Source::Whole(panels) => panels.wrapping_add(next.col * self.a.cols + pc * width),
@@ -376,9 +381,9 @@ impl Problem<'_> {
         let Group { col, cols, vectors } = group;
         let (b, b_row) = match source {
             Source::Direct => (self.b.data[pc * self.b.row_stride + col..].as_ptr(), self.b.row_stride),
-            Source::Packed(panels) => {
+            Source::Packed { panels, depth } => {
                 // SAFETY: the panel of this group begins there; see the packing.
-                (unsafe { panels.0.add((col - jc) * KC) }.cast_const(), vectors * self.tiles.lanes)
+                (unsafe { panels.0.add((col - jc) * depth) }.cast_const(), vectors * self.tiles.lanes)
             }
             Source::Whole(panels) => {
                 let width = vectors * self.tiles.lanes;
