@@ -2,10 +2,12 @@
 //!
 //! B is read in place when its rows are contiguous and it is small, otherwise
 //! copied into panels of one column group each. A is read in place, unless its
-//! columns are far apart and several column groups read it. The blocking constants are constants: nothing is derived
-//! from the caches of the day, and by the numeric order in `mod.rs` none of
-//! them can change a bit.
+//! columns are far apart and several column groups read it. `shapes.rs` has loops of
+//! their own for lopsided products, `whole.rs` those with an operand packed before. The
+//! blocking constants are constants: nothing is derived from the caches of the day, and
+//! by the numeric order in `mod.rs` none of them can change a bit.
 
+mod shapes;
 mod whole;
 
 pub(super) use whole::{pack as pack_whole, packed, whole};
@@ -32,16 +34,11 @@ pub(super) const NC: usize = 960;
 const STRIP: usize = 16;
 /// A contiguous B of at most this many elements is read in place.
 const DIRECT_B: usize = 128 * 1024;
-/// Rows of a flat B, at most: 48 columns of them take 24 KiB.
-const FLAT: usize = 128;
-/// Rows that lie a multiple of so many elements apart fall into few sets of a cache.
-const FAR: usize = 256;
-/// Column groups that are enough tasks.
-const MANY_GROUPS: usize = 16;
+/// Inner indices that are so few that C is the largest operand: its rows are written from
+/// front to back.
+const SHORT: usize = 16;
 /// Column groups from which on A is worth copying.
 const PACK_A_GROUPS: usize = 4;
-/// An A of at most this many elements stays in the second-level cache of every core.
-const SMALL_A: usize = 128 * 1024;
 /// Multiply-adds that are worth a task of their own.
 pub(super) const TASK: usize = 1 << 18;
 /// Most tasks of one product.
@@ -120,29 +117,17 @@ pub(super) fn gemm(
         p.only_start(c);
         return then.apply(isa, pool, c);
     }
+    if p.by_shape(pool, k) {
+        return;
+    }
     let in_place = b.col_stride == 1
         && (m <= 2 * tiles.max_rows[tiles.wide - 1]
             || (k * n <= DIRECT_B && !(b.row_stride * 4).is_multiple_of(1024)));
-    // A strip of columns of a flat B fits into the nearest cache: it is read there by all
-    // rows, wherever its own rows lie, if these do not drive each other out.
-    let flat = b.col_stride == 1 && k <= FLAT && !b.row_stride.is_multiple_of(FAR);
-    if flat && n >= MANY_GROUPS * tiles.wide * tiles.lanes && m * n * k >= TASK {
-        let mut groups = [Group::default(); MAX_GROUPS];
-        for jc in (0..n).step_by(NC) {
-            let count = split(tiles, jc, NC.min(n - jc), &mut groups);
-            pool.run(count, &|g| p.rows(Source::Direct, &groups[g..=g], jc, 0, m, 0, k));
-        }
-        return;
-    }
     if in_place {
         for jc in (0..n).step_by(NC) {
             p.block(pool, Source::Direct, jc, NC.min(n - jc), 0, k);
         }
         return;
-    }
-    let several = n >= 2 * tiles.wide * tiles.lanes;
-    if pool.threads() > 1 && b.col_stride != 1 && several && m * k <= SMALL_A && m * n * k >= TASK {
-        return p.by_groups(pool, k);
     }
     let mut groups = [Group::default(); MAX_GROUPS];
     // Equal blocks, of whole groups: A is read once for each.
@@ -151,7 +136,8 @@ pub(super) fn gemm(
         let nc = most.min(n - jc);
         let count = split(tiles, jc, nc, &mut groups);
         let width = nc.next_multiple_of(tiles.lanes);
-        let depth = if a.col_stride == 1 && width <= NARROW { even_parts(k, DEEP).max(KC) } else { KC };
+        let depth =
+            if a.col_stride == 1 && width <= NARROW { even_parts(k, DEEP).max(KC.min(k)) } else { KC.min(k) };
         for pc in (0..k).step_by(depth) {
             let kc = depth.min(k - pc);
             pack::with_b_buffer(width * depth, |panels| {
@@ -227,30 +213,6 @@ impl Problem<'_> {
         }
     }
 
-    /// The whole product, a task for each group of columns, which copies its own
-    /// part of B: for a small A, which every core's cache can hold. What one core
-    /// copies, no other has to fetch.
-    fn by_groups(&self, pool: &Pool, k: usize) {
-        let (tiles, m) = (self.tiles, self.a.rows);
-        let mut groups = [Group::default(); MAX_GROUPS];
-        for jc in (0..self.n).step_by(NC) {
-            let count = split(tiles, jc, NC.min(self.n - jc), &mut groups);
-            pool.run(count, &|g| {
-                let group = groups[g];
-                let stride = group.vectors * tiles.lanes;
-                pack::with_b_buffer(stride * KC, |panel| {
-                    for pc in (0..k).step_by(KC) {
-                        let kc = KC.min(k - pc);
-                        let block = Block { row: group.col, col: pc, rows: group.cols, cols: kc };
-                        pack::columns(tiles, self.b.t(), block, panel, stride);
-                        let source = Source::Packed { panels: Shares(panel.as_mut_ptr()), depth: KC };
-                        self.rows(source, &groups[g..=g], group.col, 0, m, pc, kc);
-                    }
-                });
-            });
-        }
-    }
-
     /// Columns `jc..jc+nc` of C receive the products of inner indices `pc..pc+kc`.
     fn block(&self, pool: &Pool, source: Source, jc: usize, nc: usize, pc: usize, kc: usize) {
         let mut groups = [Group::default(); MAX_GROUPS];
@@ -286,8 +248,9 @@ impl Problem<'_> {
             };
             // All groups of columns read a block of A before the next block comes:
             // it stays in the second-level cache meanwhile.
-            for ic in (r..r + rows).step_by(MC) {
-                let end = (ic + MC).min(r + rows);
+            let block = if kc <= SHORT { self.tiles.max_rows[self.tiles.wide - 1] } else { MC };
+            for ic in (r..r + rows).step_by(block) {
+                let end = (ic + block).min(r + rows);
                 for (g, group) in groups.iter().enumerate() {
                     let mut ahead = self.ahead(source, groups.get(g + 1), jc, (pc, kc), end - ic);
                     let step = self.tiles.max_rows[group.vectors - 1];

@@ -105,6 +105,23 @@ fn threads_do_not_change_a_bit() {
     }
 }
 
+/// Shapes with loops of their own: few inner indices and a flat operand, few rows and an
+/// operand that no cache holds, few columns and a long inner extent, rows that are mostly
+/// written.
+#[test]
+fn lopsided_products_equal_the_twin() {
+    for threads in [1, 3] {
+        let pool = Pool::new(threads);
+        for isa in simd() {
+            for (m, n, k) in
+                [(30, 1003, 100), (6, 1031, 1100), (16, 1064, 1024), (21, 100, 1700), (70, 1024, 8)]
+            {
+                check(isa, &pool, m, n, k, true);
+            }
+        }
+    }
+}
+
 #[test]
 fn double_precision_runs() {
     let (m, n, k) = (5, 7, 11);

@@ -1,0 +1,108 @@
+//! Lopsided products, for which the loops above them would move more than they multiply.
+
+use super::{Group, KC, MAX_GROUPS, NC, Problem, STRIP, Source, TASK, even_parts, pack, split};
+use crate::Pool;
+use crate::gemm::pack::Block;
+use crate::pool::Shares;
+
+/// Inner indices that are multiplied while as many of the next block are asked for.
+const SLICE: usize = 64;
+/// A B of so many elements is in no cache.
+const LARGE_B: usize = 1 << 20;
+/// Columns of a task that reads such a B in place.
+const COLS: usize = 480;
+/// Rows of a flat B, at most: 48 columns of them take 24 KiB.
+const FLAT: usize = 128;
+/// Rows that lie a multiple of so many elements apart fall into few sets of a cache.
+const FAR: usize = 256;
+/// Column groups that are enough tasks.
+const MANY_GROUPS: usize = 16;
+/// An A of at most this many elements stays in the second-level cache of every core.
+const SMALL_A: usize = 128 * 1024;
+
+impl Problem<'_> {
+    /// Computes the product if it has one of these shapes.
+    pub(super) fn by_shape(&self, pool: &Pool, k: usize) -> bool {
+        let (tiles, m, n) = (self.tiles, self.a.rows, self.n);
+        let wide = tiles.wide * tiles.lanes;
+        let large = k * n >= LARGE_B;
+        if self.b.col_stride == 1 {
+            let flat = k <= FLAT && n >= MANY_GROUPS * wide && !self.b.row_stride.is_multiple_of(FAR);
+            if flat && m * n * k >= TASK {
+                self.by_strips(pool, k);
+                return true;
+            }
+            if large && m <= 2 * tiles.max_rows[tiles.wide - 1] {
+                self.by_columns(pool, k);
+                return true;
+            }
+        } else if (pool.threads() > 1 || large) && n >= 2 * wide && m * k <= SMALL_A && m * n * k >= TASK {
+            self.by_groups(pool, k);
+            return true;
+        }
+        false
+    }
+
+    /// The whole product for few inner indices: a strip of columns of B, which fits into
+    /// the nearest cache, is read there by all rows.
+    fn by_strips(&self, pool: &Pool, k: usize) {
+        let mut groups = [Group::default(); MAX_GROUPS];
+        for jc in (0..self.n).step_by(NC) {
+            let count = split(self.tiles, jc, NC.min(self.n - jc), &mut groups);
+            pool.run(count, &|g| self.rows(Source::Direct, &groups[g..=g], jc, 0, self.a.rows, 0, k));
+        }
+    }
+
+    /// The whole product, a task for each group of columns, which copies its own
+    /// part of B: for a small A, which every core's cache can hold. What one core
+    /// copies, no other has to fetch.
+    fn by_groups(&self, pool: &Pool, k: usize) {
+        let (tiles, m) = (self.tiles, self.a.rows);
+        let mut groups = [Group::default(); MAX_GROUPS];
+        for jc in (0..self.n).step_by(NC) {
+            let count = split(tiles, jc, NC.min(self.n - jc), &mut groups);
+            pool.run(count, &|g| {
+                let group = groups[g];
+                let stride = group.vectors * tiles.lanes;
+                pack::with_b_buffer(stride * KC, |panel| {
+                    for pc in (0..k).step_by(KC) {
+                        let kc = KC.min(k - pc);
+                        let block = Block { row: group.col, col: pc, rows: group.cols, cols: kc };
+                        pack::columns(tiles, self.b.t(), block, panel, stride);
+                        // What comes next is asked for while this is multiplied.
+                        let slice = if k * self.n >= LARGE_B { SLICE } else { kc };
+                        for at in (0..kc).step_by(slice) {
+                            for col in group.col..group.col + if slice < kc { group.cols } else { 0 } {
+                                let next = col * self.b.col_stride + pc + KC + at;
+                                pack::fetch(self.b.data.as_ptr().wrapping_add(next), slice);
+                            }
+                            let panels = Shares(panel[at * stride..].as_mut_ptr());
+                            let (source, len) = (Source::Packed { panels, depth: KC }, slice.min(kc - at));
+                            self.rows(source, &groups[g..=g], group.col, 0, m, pc + at, len);
+                        }
+                    }
+                });
+            });
+        }
+    }
+
+    /// The whole product for few rows and a B that no cache holds, which is read once and
+    /// row by row: some rows for all columns of a task, whose C stays in a cache.
+    fn by_columns(&self, pool: &Pool, k: usize) {
+        let part = even_parts(self.n, COLS).next_multiple_of(self.tiles.wide * self.tiles.lanes);
+        pool.run(self.n.div_ceil(part), &|t| {
+            let (jc, mut groups) = (t * part, [Group::default(); MAX_GROUPS]);
+            let count = split(self.tiles, jc, part.min(self.n - jc), &mut groups);
+            for pc in (0..k).step_by(STRIP) {
+                for group in &groups[..count] {
+                    for row in pc + STRIP..k.min(pc + 2 * STRIP) {
+                        let next = row * self.b.row_stride + group.col;
+                        pack::fetch(self.b.data.as_ptr().wrapping_add(next), group.cols);
+                    }
+                    let rows = STRIP.min(k - pc);
+                    self.rows(Source::Direct, std::slice::from_ref(group), jc, 0, self.a.rows, pc, rows);
+                }
+            }
+        });
+    }
+}
