@@ -2,7 +2,7 @@
 
 use super::{GROUP, Rows, Sums, Taps};
 use crate::conv::Conv;
-use crate::lanes::{Lanes, streamed};
+use crate::lanes::{Lanes, prefetch, streamed};
 use crate::simd::VectorKernel;
 use crate::then::activate;
 
@@ -121,6 +121,12 @@ impl VectorKernel for VectorRows<'_> {
                 let cols = width.taps(column);
                 let count = if grouped { GROUP } else { 1 };
                 let to = &mut to[column * channels..][..count * channels];
+                if grouped && let Some(step) = step {
+                    // The line that the next row of outputs sees first, these columns of it.
+                    let below = rows.place + rows.len * rows.place_step.max(1);
+                    let at = (below * width.from + cols.place) * channels;
+                    prefetch(from.as_ptr().wrapping_add(at), count * step * channels);
+                }
                 let whole = channels / V::LANES * V::LANES;
                 // SAFETY: the caller has the instruction set.
                 unsafe {
@@ -250,7 +256,11 @@ impl VectorSums<'_> {
                     from
                 });
                 let g = g[start * channels + c..][..(end - 1 - start) * channels + n].as_ptr();
+                let (below, row_of) = (starts[R - 1], conv.width * channels);
                 for column in 0..end - start {
+                    // What the next row of gradients needs.
+                    prefetch(g.wrapping_add(column * channels + conv.out_width() * channels), n);
+                    prefetch(below.wrapping_add(column * step * channels + step * row_of), n);
                     let g = load::<V, WHOLE>(g.add(column * channels), n);
                     for (sums, start) in sums.iter_mut().zip(starts) {
                         let x = start.add(column * step * channels);
