@@ -19,6 +19,8 @@ const FAR: usize = 256;
 const MANY_GROUPS: usize = 16;
 /// An A of at most this many elements stays in the second-level cache of every core.
 const SMALL_A: usize = 128 * 1024;
+/// The same beside a B that no cache holds.
+const LARGE_A: usize = 512 * 1024;
 
 impl Problem<'_> {
     /// Computes the product if it has one of these shapes.
@@ -36,7 +38,11 @@ impl Problem<'_> {
                 self.by_columns(pool, k);
                 return true;
             }
-        } else if (pool.threads() > 1 || large) && n >= 2 * wide && m * k <= SMALL_A && m * n * k >= TASK {
+        } else if (pool.threads() > 1 || large)
+            && n >= 2 * wide
+            && m * k <= if large { LARGE_A } else { SMALL_A }
+            && m * n * k >= TASK
+        {
             self.by_groups(pool, k);
             return true;
         }
