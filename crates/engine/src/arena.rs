@@ -1,4 +1,4 @@
-//! The executor's memory, and the disjoint parts of it that a step works on.
+//! The disjoint parts of the executor's arena that a step works on.
 
 use crate::exec::MAX_INPUTS;
 use crate::plan::{Program, SlotId};

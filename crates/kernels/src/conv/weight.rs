@@ -10,6 +10,7 @@ use super::gather::Gather;
 use crate::gemm::bf16;
 use crate::gemm::strips::{Block, product, product_of_pairs, strips};
 use crate::lanes::prefetch;
+use crate::memory::crowded;
 use crate::pool::Shares;
 use crate::{Isa, Pool};
 use std::ops::Range;
@@ -27,8 +28,6 @@ const MOST_CHUNKS: usize = 16;
 const TASKS: usize = 64;
 /// An operand that at most so many products read is read where it lies.
 const REREAD: usize = 2;
-/// Pixels that lie a multiple of so many elements apart fall into few sets of a cache.
-const FAR: usize = 256;
 /// Columns that are few beside the rows.
 const NARROW: usize = 2 * LINE;
 /// Multiply-adds from which on threads pay.
@@ -254,10 +253,9 @@ impl Operands<'_> {
     /// if several products read the copy, or pixels lie so far apart that they would
     /// drive each other out of the nearest cache.
     fn stay(&self, panels: usize, strips: usize) -> (bool, bool) {
-        let near = |step: usize| !step.is_multiple_of(FAR);
         let f32 = !self.isa.is_bf16();
-        let g_stays = f32 && (strips <= REREAD || near(self.g_row));
-        let x_stays = f32 && self.gather.is_plain() && (panels <= REREAD || near(self.gather.pixel));
+        let g_stays = f32 && (strips <= REREAD || !crowded(self.g_row));
+        let x_stays = f32 && self.gather.is_plain() && (panels <= REREAD || !crowded(self.gather.pixel));
         (g_stays, x_stays)
     }
 

@@ -15,6 +15,8 @@ pub(super) use whole::{pack as pack_whole, packed, whole};
 use super::micro::{First, Last, Tile, Tiles};
 use super::pack::{self, Block};
 use super::{Mat, Start, avx2, avx512};
+use crate::lanes::prefetch;
+use crate::memory::crowded;
 use crate::pool::Shares;
 use crate::then::Then;
 use crate::{Isa, Pool};
@@ -79,7 +81,7 @@ struct Ahead {
 impl Ahead {
     fn some(&mut self) {
         let len = self.step.min(self.left);
-        pack::fetch(self.at, len);
+        prefetch(self.at, len);
         self.at = self.at.wrapping_add(len);
         self.left -= len;
     }
@@ -121,8 +123,7 @@ pub(super) fn gemm(
         return;
     }
     let in_place = b.col_stride == 1
-        && (m <= 2 * tiles.max_rows[tiles.wide - 1]
-            || (k * n <= DIRECT_B && !(b.row_stride * 4).is_multiple_of(1024)));
+        && (m <= 2 * tiles.max_rows[tiles.wide - 1] || (k * n <= DIRECT_B && !crowded(b.row_stride)));
     if in_place {
         for jc in (0..n).step_by(NC) {
             p.block(pool, Source::Direct, jc, NC.min(n - jc), 0, k);

@@ -69,18 +69,6 @@ pub(super) fn columns(tiles: &Tiles, from: Mat<'_, f32>, block: Block, to: &mut 
     }
 }
 
-/// Asks for the cache lines of `len` elements, which need not be valid, into the
-/// second-level cache.
-#[inline(always)]
-pub(super) fn fetch(from: *const f32, len: usize) {
-    use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
-    for i in (0..len).step_by(16) {
-        // SAFETY: a prefetch has no effect on memory and never faults; SSE is part
-        // of every x86-64.
-        unsafe { _mm_prefetch::<_MM_HINT_T1>(from.wrapping_add(i).cast()) };
-    }
-}
-
 /// A block of a matrix.
 #[derive(Clone, Copy)]
 pub(super) struct Block {

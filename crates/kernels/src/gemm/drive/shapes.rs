@@ -3,6 +3,8 @@
 use super::{Group, KC, MAX_GROUPS, NC, Problem, STRIP, Source, TASK, even_parts, pack, split};
 use crate::Pool;
 use crate::gemm::pack::Block;
+use crate::lanes::prefetch;
+use crate::memory::crowded;
 use crate::pool::Shares;
 
 /// Inner indices that are multiplied while as many of the next block are asked for.
@@ -13,8 +15,6 @@ const LARGE_B: usize = 1 << 20;
 const COLS: usize = 480;
 /// Rows of a flat B, at most: 48 columns of them take 24 KiB.
 const FLAT: usize = 128;
-/// Rows that lie a multiple of so many elements apart fall into few sets of a cache.
-const FAR: usize = 256;
 /// Column groups that are enough tasks.
 const MANY_GROUPS: usize = 16;
 /// An A of at most this many elements stays in the second-level cache of every core.
@@ -29,7 +29,7 @@ impl Problem<'_> {
         let wide = tiles.wide * tiles.lanes;
         let large = k * n >= LARGE_B;
         if self.b.col_stride == 1 {
-            let flat = k <= FLAT && n >= MANY_GROUPS * wide && !self.b.row_stride.is_multiple_of(FAR);
+            let flat = k <= FLAT && n >= MANY_GROUPS * wide && !crowded(self.b.row_stride);
             if flat && m * n * k >= TASK {
                 self.by_strips(pool, k);
                 return true;
@@ -63,7 +63,7 @@ impl Problem<'_> {
     /// part of B: for a small A, which every core's cache can hold. What one core
     /// copies, no other has to fetch.
     fn by_groups(&self, pool: &Pool, k: usize) {
-        let (tiles, m) = (self.tiles, self.a.rows);
+        let (tiles, m, large) = (self.tiles, self.a.rows, k * self.n >= LARGE_B);
         let mut groups = [Group::default(); MAX_GROUPS];
         for jc in (0..self.n).step_by(NC) {
             let count = split(tiles, jc, NC.min(self.n - jc), &mut groups);
@@ -76,11 +76,11 @@ impl Problem<'_> {
                         let block = Block { row: group.col, col: pc, rows: group.cols, cols: kc };
                         pack::columns(tiles, self.b.t(), block, panel, stride);
                         // What comes next is asked for while this is multiplied.
-                        let slice = if k * self.n >= LARGE_B { SLICE } else { kc };
+                        let (slice, asked) = if large { (SLICE, group.cols) } else { (kc, 0) };
                         for at in (0..kc).step_by(slice) {
-                            for col in group.col..group.col + if slice < kc { group.cols } else { 0 } {
+                            for col in group.col..group.col + asked {
                                 let next = col * self.b.col_stride + pc + KC + at;
-                                pack::fetch(self.b.data.as_ptr().wrapping_add(next), slice);
+                                prefetch(self.b.data.as_ptr().wrapping_add(next), slice);
                             }
                             let panels = Shares(panel[at * stride..].as_mut_ptr());
                             let (source, len) = (Source::Packed { panels, depth: KC }, slice.min(kc - at));
@@ -103,7 +103,7 @@ impl Problem<'_> {
                 for group in &groups[..count] {
                     for row in pc + STRIP..k.min(pc + 2 * STRIP) {
                         let next = row * self.b.row_stride + group.col;
-                        pack::fetch(self.b.data.as_ptr().wrapping_add(next), group.cols);
+                        prefetch(self.b.data.as_ptr().wrapping_add(next), group.cols);
                     }
                     let rows = STRIP.min(k - pc);
                     self.rows(Source::Direct, std::slice::from_ref(group), jc, 0, self.a.rows, pc, rows);
