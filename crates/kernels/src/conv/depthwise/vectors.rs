@@ -99,6 +99,12 @@ impl VectorRows<'_> {
     }
 }
 
+/// [`prefetch`] as a call: within the loops over pixels it would take their registers.
+#[inline(never)]
+fn ask(from: *const f32, len: usize) {
+    prefetch(from, len);
+}
+
 impl VectorKernel for VectorRows<'_> {
     type Output = ();
     #[inline(always)]
@@ -125,7 +131,7 @@ impl VectorKernel for VectorRows<'_> {
                     // The line that the next row of outputs sees first, these columns of it.
                     let below = rows.place + rows.len * rows.place_step.max(1);
                     let at = (below * width.from + cols.place) * channels;
-                    prefetch(from.as_ptr().wrapping_add(at), count * step * channels);
+                    ask(from.as_ptr().wrapping_add(at), count * step * channels);
                 }
                 let whole = channels / V::LANES * V::LANES;
                 // SAFETY: the caller has the instruction set.
