@@ -27,6 +27,9 @@ const SPINS: u32 = 4_000;
 /// Most units that a loop is claimed in; a unit is a run of tasks.
 const MOST_UNITS: usize = u16::MAX as usize;
 
+/// All units claimed, of a loop of any length.
+const CLOSED: u64 = (MOST_UNITS as u64) << 16;
+
 /// Tasks per unit, and units.
 fn units(tasks: usize) -> (usize, usize) {
     let per_unit = tasks.div_ceil(MOST_UNITS).max(1);
@@ -51,6 +54,8 @@ struct Shared {
     /// from the back, 16 bits each. A worker that comes late claims nothing of a
     /// newer loop with the older loop's closure.
     claim: AtomicU64,
+    /// Changed only while `claim` is [`CLOSED`]: who reads it and then claims, with the
+    /// value of `claim` from before, has read the number of that loop.
     tasks: AtomicUsize,
     done: AtomicUsize,
     /// The closure of the running loop. Read only between a successful claim
@@ -263,11 +268,15 @@ impl Shared {
         let job = Job(unsafe {
             std::mem::transmute::<*const (dyn Fn(usize) + Sync + '_), *const (dyn Fn(usize) + Sync)>(task)
         });
+        let generation = self.claim.load(Ordering::Relaxed) >> 32;
+        // Without this a worker that still looks at the last loop could measure it with
+        // the new number of tasks, find units left, and claim one. Who sees the new number
+        // sees this too, so that its claim fails.
+        self.claim.store(generation << 32 | CLOSED, Ordering::Relaxed);
         *lock(&self.job) = Some(job);
         self.done.store(0, Ordering::Relaxed);
-        self.tasks.store(tasks, Ordering::Relaxed);
-        let generation = (self.claim.load(Ordering::Relaxed) >> 32).wrapping_add(1);
-        self.claim.store(generation << 32, Ordering::SeqCst);
+        self.tasks.store(tasks, Ordering::Release);
+        self.claim.store(generation.wrapping_add(1) << 32, Ordering::SeqCst);
         if self.sleepers.load(Ordering::SeqCst) > 0 {
             let _guard = lock(&self.sleep);
             self.wake.notify_all();
@@ -280,7 +289,7 @@ impl Shared {
         loop {
             let seen = self.claim.load(Ordering::Acquire);
             let (front, back) = ((seen >> 16) as u16 as usize, seen as u16 as usize);
-            let tasks = self.tasks.load(Ordering::Relaxed);
+            let tasks = self.tasks.load(Ordering::Acquire);
             let (per_unit, units) = units(tasks);
             if (seen >> 32) as u32 != generation || front + back >= units {
                 return;
@@ -404,6 +413,24 @@ mod tests {
             }
         }
         assert_eq!(total.load(Ordering::Relaxed), 3000 * 6);
+    }
+
+    /// A worker that is late for a short loop must not take a task of the longer one that
+    /// follows: it would be done twice, and the loop could end before its last task.
+    #[test]
+    fn a_longer_loop_behind_a_short_one() {
+        let counts: Vec<AtomicUsize> = (0..48).map(|_| AtomicUsize::new(0)).collect();
+        for threads in [2, 4] {
+            let pool = Pool::new(threads);
+            for round in 0..500_000 {
+                let tasks = if round % 2 == 0 { 2 } else { 3 + round % 45 };
+                pool.run(tasks, &|i| {
+                    counts[i].fetch_add(1, Ordering::Relaxed);
+                });
+                let each = counts.iter().map(|c| c.swap(0, Ordering::Relaxed));
+                assert!(each.enumerate().all(|(i, c)| c == usize::from(i < tasks)), "round {round}");
+            }
+        }
     }
 
     #[test]
