@@ -143,6 +143,7 @@ pub(super) static TILES: Tiles = Tiles {
     tables: [tables::<false>(), tables::<true>()],
     // Half a vector takes as long as a whole one.
     half: 0,
+    few: None,
     copy,
     transpose,
 };

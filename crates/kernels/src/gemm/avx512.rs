@@ -213,6 +213,7 @@ pub(super) static TILES: Tiles = Tiles {
     // Processors that work on 256 bits at a time do half a vector in half the
     // time; on the others it costs nothing.
     half: Half::LANES,
+    few: Some(super::few::TILES),
     copy,
     transpose: super::avx2::transpose,
 };

@@ -56,6 +56,22 @@ pub(super) struct Group {
     pub(super) vectors: usize,
 }
 
+impl Group {
+    /// Most rows of its tiles.
+    pub(super) fn height(&self, tiles: &Tiles) -> usize {
+        tiles.height(self.vectors, self.cols)
+    }
+
+    /// From one of its tiles to the next: what so many rows leave is no tile of a few.
+    fn step(&self, tiles: &Tiles, rows: usize) -> usize {
+        if tiles.are_few(self.cols) {
+            even_parts(rows, self.height(tiles)).next_multiple_of(4)
+        } else {
+            self.height(tiles)
+        }
+    }
+}
+
 /// Where tiles find B.
 #[derive(Clone, Copy)]
 enum Source {
@@ -187,7 +203,10 @@ pub(super) fn even_parts(extent: usize, most: usize) -> usize {
 
 /// Cuts columns into groups: the preferred width, then what is left.
 pub(super) fn split(tiles: &Tiles, col: usize, cols: usize, groups: &mut [Group; MAX_GROUPS]) -> usize {
-    let (mut at, end, mut count) = (col, col + cols, 0);
+    // One lonely vector beside them would have too few sums.
+    let few = Some(cols % tiles.lanes).filter(|few| tiles.are_few(*few) && cols / tiles.lanes != 1);
+    let few = few.unwrap_or(0);
+    let (mut at, end, mut count) = (col, col + cols - few, 0);
     while at < end {
         let left = (end - at).div_ceil(tiles.lanes);
         let vectors = if left == tiles.wide + 1 {
@@ -200,6 +219,10 @@ pub(super) fn split(tiles: &Tiles, col: usize, cols: usize, groups: &mut [Group;
         groups[count] = Group { col: at, cols, vectors };
         count += 1;
         at += cols;
+    }
+    if few > 0 {
+        groups[count] = Group { col: at, cols: few, vectors: 1 };
+        count += 1;
     }
     count
 }
@@ -220,7 +243,7 @@ impl Problem<'_> {
         let count = split(self.tiles, jc, nc, &mut groups);
         let groups = &groups[..count];
         let m = self.a.rows;
-        let tile_rows = self.tiles.max_rows[groups[0].vectors - 1];
+        let tile_rows = groups[0].height(self.tiles);
         let wanted = if pool.threads() == 1 { 1 } else { (m * nc * kc / (TASK / 2)).clamp(1, MAX_TASKS) };
         let row_blocks = wanted.min(m.div_ceil(tile_rows));
         let rows = m.div_ceil(row_blocks).next_multiple_of(tile_rows);
@@ -254,7 +277,7 @@ impl Problem<'_> {
                 let end = (ic + block).min(r + rows);
                 for (g, group) in groups.iter().enumerate() {
                     let mut ahead = self.ahead(source, groups.get(g + 1), jc, (pc, kc), end - ic);
-                    let step = self.tiles.max_rows[group.vectors - 1];
+                    let step = group.step(self.tiles, end - ic);
                     for i in (ic..end).step_by(step) {
                         let at = i * self.a.row_stride + pc * self.a.col_stride;
                         let a = (packed, self.a.data[at..].as_ptr(), a_row, a_col);
@@ -294,7 +317,7 @@ impl Problem<'_> {
             Source::Whole(panels) => panels.wrapping_add(next.col * self.a.cols + pc * width),
         };
         let left = kc * width;
-        let tiles = rows.div_ceil(self.tiles.max_rows[next.vectors - 1]);
+        let tiles = rows.div_ceil(next.step(self.tiles, rows));
         Ahead { at, left, step: left.div_ceil(tiles) }
     }
 
@@ -307,12 +330,12 @@ impl Problem<'_> {
         (ic, mc): (usize, usize),
         (pc, kc): (usize, usize),
     ) {
-        // Groups of one width come together, so A is copied once per width.
+        // Groups with tiles of one height come together, so A is copied once for each.
         let mut from = 0;
         while from < groups.len() {
-            let vectors = groups[from].vectors;
-            let until = from + groups[from..].iter().take_while(|g| g.vectors == vectors).count();
-            let step = self.tiles.max_rows[vectors - 1];
+            let height = |g: &Group| self.tiles.max_rows[g.vectors - 1];
+            let step = height(&groups[from]);
+            let until = from + groups[from..].iter().take_while(|g| height(g) == step).count();
             pack::with_a_buffer((MC + step) * KC, |panels| {
                 for (i, panel) in (0..mc).step_by(step).zip(panels.chunks_exact_mut(step * KC)) {
                     let block = Block { row: ic + i, col: pc, rows: step.min(mc - i), cols: kc };
@@ -367,7 +390,7 @@ impl Problem<'_> {
             true => Last::of(&self.then, i * self.n + col),
             false => Last::NOTHING,
         };
-        let tile = Tile { k: kc, n: cols, a, a_row, a_col, b, b_row, c, c_row: self.n, first, last };
+        let tile = Tile { rows, k: kc, n: cols, a, a_row, a_col, b, b_row, c, c_row: self.n, first, last };
         let run = self.tiles.of(packed, vectors, rows, cols);
         // SAFETY: the table belongs to an instruction set that the processor has
         // (`Isa` is a proof of that). `rows × kc` of A and `kc × cols` of B lie

@@ -189,7 +189,7 @@ impl Panels {
 impl Rows<'_> {
     /// All rows for one packed block of B, cut into tasks.
     fn run(&self, pool: &Pool, m: usize, groups: &[Group]) {
-        let height = self.tiles.max_rows[groups[0].vectors - 1];
+        let height = groups[0].height(self.tiles);
         let nc = groups.iter().map(|g| g.cols).sum::<usize>();
         let wanted = (m * nc * self.kb / TASK).clamp(1, MAX_TASKS);
         let rows = m.div_ceil(wanted).next_multiple_of(height);
@@ -219,7 +219,7 @@ impl Rows<'_> {
                         bf16::pair_columns(self.isa, a, (mc, len), written, stride);
                     }
                     for group in groups {
-                        let step = self.tiles.max_rows[group.vectors - 1];
+                        let step = group.height(self.tiles);
                         for i in (0..mc).step_by(step) {
                             let a = a[i * stride..].as_ptr();
                             self.tile(*group, ic + i, step.min(mc - i), (pc, kc), (a, stride));
@@ -254,8 +254,20 @@ impl Rows<'_> {
         let c_of = |r: usize| unsafe { self.c.0.add(self.layout.at(r) + col) };
         let ends = (self.pb + pc + kc) * self.unit >= self.k && self.layout.is_even(r, rows);
         let last = if ends { Last::of(&self.then, self.layout.at(r) + col) } else { Last::NOTHING };
-        let tile =
-            |c, c_row| Tile { k: kc, n: cols, a, a_row, a_col: 1, b, b_row: width, c, c_row, first, last };
+        let tile = |c, c_row| Tile {
+            rows,
+            k: kc,
+            n: cols,
+            a,
+            a_row,
+            a_col: 1,
+            b,
+            b_row: width,
+            c,
+            c_row,
+            first,
+            last,
+        };
         if self.layout.is_even(r, rows) {
             // SAFETY: the table belongs to an instruction set that the processor has.
             // `rows × kc` of A and `kc × width` of B are written, and these rows of C

@@ -3,6 +3,7 @@
 //! The accumulators stay in registers over the whole of k. Each step loads one
 //! row of B (`NV` vectors) and broadcasts `MR` elements of A.
 
+use super::few;
 use crate::then::{After, Then};
 
 /// A vector of f32. Methods are inlined into functions that enable the
@@ -56,6 +57,8 @@ pub(super) enum First {
 /// The operands of a tile. `n` is at most `NV * LANES` and more than one vector less.
 #[derive(Clone, Copy)]
 pub(super) struct Tile {
+    /// For tiles that have any number of them.
+    pub(super) rows: usize,
     pub(super) k: usize,
     pub(super) n: usize,
     pub(super) a: *const f32,
@@ -344,6 +347,8 @@ pub(super) struct Tiles {
     pub(super) wide: usize,
     /// `[packed][end]`. A function for each: several tiles in one make LLVM spill.
     pub(super) tables: [[Table; 3]; 2],
+    /// `[packed]`: tiles of a few columns ([`super::few`]), if there are any.
+    pub(super) few: Option<[TileFn; 2]>,
     /// Most elements after the whole vectors of a row that count as half a vector.
     pub(super) half: usize,
     /// Copies rows: source, its stride, target, its stride, rows, columns.
@@ -353,12 +358,27 @@ pub(super) struct Tiles {
 }
 
 impl Tiles {
+    /// Whether so many columns have tiles of their own.
+    #[inline]
+    pub(super) fn are_few(&self, cols: usize) -> bool {
+        self.few.is_some() && (1..=few::COLS).contains(&cols)
+    }
+
+    /// Most rows of a tile of `cols` columns in `vectors` vectors.
+    #[inline]
+    pub(super) fn height(&self, vectors: usize, cols: usize) -> usize {
+        if self.are_few(cols) { few::ROWS } else { self.max_rows[vectors - 1] }
+    }
+
     /// The tile of `rows` rows and `cols` columns in `vectors` vectors.
     ///
     /// # Panics
     /// If there is none of this size.
     #[inline]
     pub(super) fn of(&self, packed: bool, vectors: usize, rows: usize, cols: usize) -> TileFn {
+        if let Some(few) = self.few.filter(|_| self.are_few(cols)) {
+            return few[usize::from(packed)];
+        }
         let last = cols - (vectors - 1) * self.lanes;
         let end = if last == self.lanes {
             End::Whole

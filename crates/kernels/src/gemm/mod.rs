@@ -5,6 +5,7 @@
 //! | `scalar.rs` | the twin: three loops, and the portable path |
 //! | `micro.rs` | one register tile, generic over the vector type |
 //! | `avx512.rs`, `avx2.rs` | vector types, tile sizes, tables of tiles |
+//! | `few.rs` | tiles of at most four columns |
 //! | `pack.rs` | copies into the order in which tiles read |
 //! | `drive.rs` | loops over tiles: direct for small operands, packed for large |
 //! | `drive/whole.rs` | an operand that was packed before |
@@ -27,6 +28,8 @@ mod avx512;
 pub mod bf16;
 #[cfg(target_arch = "x86_64")]
 mod drive;
+#[cfg(target_arch = "x86_64")]
+mod few;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod gathered;
 pub(crate) mod layout;

@@ -106,16 +106,30 @@ pub(crate) unsafe fn product_of_pairs(isa: Isa, strip: Strip, block: &Block) {
 unsafe fn in_tiles(tiles: &super::micro::Tiles, strip: Strip, block: &Block) {
     use super::micro::{First, Last, Tile};
     let vectors = strip.width / tiles.lanes;
-    let height = tiles.max_rows[vectors - 1];
+    let height = tiles.height(vectors, strip.cols);
     let first = if block.accumulate { First::Load } else { First::Zero };
     let Block { rows, k, a, a_row, a_col, b, b_row, c, c_row, .. } = *block;
     for i in (0..rows).step_by(height) {
-        let run = tiles.of(a_row == 1, vectors, height.min(rows - i), strip.cols);
+        let rows = height.min(rows - i);
+        let run = tiles.of(a_row == 1, vectors, rows, strip.cols);
         // SAFETY: the table belongs to an instruction set that the processor
         // has; the caller answers for the operands.
         unsafe {
             let (a, c) = (a.add(i * a_row), c.add(i * c_row));
-            run(&Tile { k, n: strip.cols, a, a_row, a_col, b, b_row, c, c_row, first, last: Last::NOTHING });
+            run(&Tile {
+                rows,
+                k,
+                n: strip.cols,
+                a,
+                a_row,
+                a_col,
+                b,
+                b_row,
+                c,
+                c_row,
+                first,
+                last: Last::NOTHING,
+            });
         }
     }
 }

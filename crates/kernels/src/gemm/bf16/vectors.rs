@@ -26,6 +26,7 @@ pub(in crate::gemm) static TILES: Tiles = Tiles {
     wide: 3,
     tables: [tables::<false>(), tables::<true>()],
     half: HalfPairs::LANES,
+    few: None,
     copy,
     transpose: crate::gemm::avx2::transpose,
 };
