@@ -4,7 +4,10 @@
 //! | file | what |
 //! |---|---|
 //! | `statistics.rs` | mean and variance of each channel in one pass over memory |
-//! | `apply.rs` | normalising, and the gradient; with an activation and a sum in the same pass |
+//! | `apply.rs` | normalising; with an activation and a sum in the same pass |
+//! | `gradient.rs` | the gradient of all that |
+//! | `tail.rs` | activations as types |
+//! | `vectors.rs` | their loops on whole vectors |
 //!
 //! Order: each channel is summed over blocks of [`BLOCK_ROWS`] rows, in the element
 //! type: with c ≤ 256 channels row i goes to one of ⌊256/c⌋ sums in turn, which are then
@@ -18,9 +21,13 @@
 //! Not inside: layer and group normalisation.
 
 mod apply;
+mod gradient;
 mod statistics;
+mod tail;
+mod vectors;
 
-pub use apply::{Backward, Channels, batch_norm_backward, gradient_sums, input_gradient, normalize};
+pub use apply::{Channels, normalize};
+pub use gradient::{Backward, batch_norm_backward, gradient_sums, input_gradient};
 pub use statistics::{Statistics, statistics};
 
 pub use crate::then::After;

@@ -1,7 +1,9 @@
 //! Mean and squared differences of each channel, in one pass over memory.
 
+use super::vectors::{Adding, Columns, Squares};
 use super::{BLOCK_ROWS, Sums, TASK, Tiled, partial_len, rows_of, together};
-use crate::simd::{Arith, Kernel, dispatch};
+use crate::lanes::Lanes;
+use crate::simd::{Arith, Kernel, VectorKernel, dispatch, dispatch_vectors};
 use crate::{Isa, Pool, Real};
 
 /// Channels per accumulator of the merging.
@@ -64,6 +66,33 @@ impl<T: Real> Kernel for Blocks<'_, T> {
             for x in block.chunks(group) {
                 add_square_row(x, sum.get(x.len()), share, squares.get(x.len()));
             }
+            squares.fold();
+        }
+    }
+}
+
+impl VectorKernel for Blocks<'_, f32> {
+    type Output = ();
+    #[inline(always)]
+    unsafe fn run<V: Lanes>(self) {
+        let channels = self.channels;
+        let width = together(channels) * channels;
+        let blocks = self.x.chunks(BLOCK_ROWS * channels);
+        for (block, to) in blocks.zip(self.partial.chunks_exact_mut(2 * channels)) {
+            let (sum, squares) = to.split_at_mut(channels);
+            let columns = Columns { width, groups: block.len() / width };
+            let (x, rest) = block.split_at(columns.groups * width);
+            let mut sums = Sums::new(sum);
+            // SAFETY: the caller has the instruction set.
+            unsafe { columns.each::<V>(&mut Adding { x, to: sums.get(width) }, 8) };
+            add_row(rest, sums.get(rest.len()));
+            sums.fold();
+            let (sum, share) = (Tiled::new(sum), share(block.len() / channels));
+            let mut squares = Sums::new(squares);
+            let mut adding = Squares { x, sum: sum.get(width), share, to: squares.get(width) };
+            // SAFETY: the caller has the instruction set.
+            unsafe { columns.each::<V>(&mut adding, V::LANES / 2) };
+            add_square_row(rest, sum.get(rest.len()), share, squares.get(rest.len()));
             squares.fold();
         }
     }
@@ -139,7 +168,13 @@ pub fn statistics<T: Real>(isa: Isa, pool: &Pool, x: &[T], to: Statistics<'_, T>
     let count = TASK.div_ceil(block);
     pool.chunks_mut_back(to.partial, 2 * channels * count, |i, partial| {
         let end = x.len().min((i + 1) * count * block);
-        dispatch(isa, Blocks { channels, x: &x[i * count * block..end], partial });
+        let x = &x[i * count * block..end];
+        if isa != Isa::SCALAR
+            && let (Some(x), Some(partial)) = (T::as_f32(x), T::as_f32_mut(partial))
+        {
+            return dispatch_vectors(isa, Blocks { channels, x, partial });
+        }
+        dispatch(isa, Blocks { channels, x, partial });
     });
     let partial = &*to.partial;
     merge(pool, to.mean, to.squares, |first, mean, squares| {

@@ -54,7 +54,7 @@ fn data(rows: usize, channels: usize) -> Vec<f32> {
 
 #[test]
 fn forward_and_backward_against_the_twin() {
-    for channels in [1, 3, 16, 20, 40, 64] {
+    for channels in [1, 3, 16, 20, 40, 64, 100, 272] {
         for rows in [2, 63, 64, 65, 100, 300] {
             let what = format!("{rows} x {channels}");
             let (x, dy) = (data(rows, channels), values(rows * channels, 1.0, 2));
