@@ -45,6 +45,9 @@ const PACK_A_GROUPS: usize = 4;
 pub(super) const TASK: usize = 1 << 18;
 /// Most tasks of one product.
 pub(super) const MAX_TASKS: usize = 64;
+/// Tiles of a task below each other, where there are [`MANY`] tasks of them.
+const TALL: usize = 4;
+const MANY: usize = 16;
 /// Column groups of one packed block, at most.
 pub(super) const MAX_GROUPS: usize = NC / 8;
 
@@ -201,6 +204,17 @@ pub(super) fn even_parts(extent: usize, most: usize) -> usize {
     extent.div_ceil(extent.div_ceil(most).max(1))
 }
 
+/// How many rows and how many of `count` groups of columns a task has, if about `wanted`
+/// tasks are to be cut. Tiles below each other read one panel of B: a few of them for each
+/// task, where the groups are enough tasks.
+fn cut(m: usize, height: usize, count: usize, wanted: usize) -> (usize, usize) {
+    let tall = m.div_ceil(TALL * height);
+    let most = if tall * count >= MANY { tall } else { m.div_ceil(height) };
+    let rows = m.div_ceil(wanted.min(most)).next_multiple_of(height);
+    let col_blocks = (wanted / m.div_ceil(rows)).clamp(1, count);
+    (rows, count.div_ceil(col_blocks))
+}
+
 /// Cuts columns into groups: the preferred width, then what is left.
 pub(super) fn split(tiles: &Tiles, col: usize, cols: usize, groups: &mut [Group; MAX_GROUPS]) -> usize {
     // One lonely vector beside them would have too few sums.
@@ -245,12 +259,8 @@ impl Problem<'_> {
         let m = self.a.rows;
         let tile_rows = groups[0].height(self.tiles);
         let wanted = if pool.threads() == 1 { 1 } else { (m * nc * kc / (TASK / 2)).clamp(1, MAX_TASKS) };
-        let row_blocks = wanted.min(m.div_ceil(tile_rows));
-        let rows = m.div_ceil(row_blocks).next_multiple_of(tile_rows);
-        let row_blocks = m.div_ceil(rows);
-        let col_blocks = (wanted / row_blocks).clamp(1, count);
-        let per_block = count.div_ceil(col_blocks);
-        let col_blocks = count.div_ceil(per_block);
+        let (rows, per_block) = cut(m, tile_rows, count, wanted);
+        let (row_blocks, col_blocks) = (m.div_ceil(rows), count.div_ceil(per_block));
         let task = |t: usize| {
             let (r, g) = (t / col_blocks * rows, t % col_blocks * per_block);
             let groups = &groups[g..(g + per_block).min(count)];

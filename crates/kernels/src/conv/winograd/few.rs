@@ -3,7 +3,8 @@
 //! Transforming the weight as a whole would write and read more memory than
 //! everything else together. Here the tiles are transformed as a whole, and each
 //! task transforms the weights of its strip, some rows at a time, right before
-//! it multiplies by them. Sums and their order are those of `image.rs`.
+//! it multiplies by them, unless they were transformed before and kept. Sums and their
+//! order are those of `image.rs`.
 
 use super::image::{Pass, Weight, row};
 use super::loops::{Collect, Place, Spread, loops};
@@ -97,12 +98,19 @@ fn strip_of_tiles(
     let (points, row, point) = (pass.form.points(), pass.row(), input_step(pass.k, pass.tiles));
     let (u_step, step) = (spaced(ROWS * strip.width), spaced(TILES * strip.width));
     with_buffer(|buffer| {
-        let (u, products) = buffer.split_at_mut(points * u_step);
+        let (own, products) = buffer.split_at_mut(points * u_step);
         let products = &mut products[..points * step];
-        for c in (0..pass.k).step_by(ROWS) {
-            let rows = c..pass.k.min(c + ROWS);
-            // SAFETY: every point has room for ROWS rows of the strip.
-            unsafe { weight.transform(isa, strip, rows.clone(), u.as_mut_ptr(), u_step) };
+        let depth = if weight.kept.is_empty() { ROWS } else { pass.k };
+        for c in (0..pass.k).step_by(depth) {
+            let rows = c..pass.k.min(c + depth);
+            let (u, u_step) = match weight.strip(strip) {
+                Some(kept) => kept,
+                None => {
+                    // SAFETY: every point has room for ROWS rows of the strip.
+                    unsafe { weight.transform(isa, strip, rows.clone(), own.as_mut_ptr(), u_step) };
+                    (&*own, u_step)
+                }
+            };
             for t in 0..points {
                 let block = Block {
                     rows: tiles.len(),

@@ -23,6 +23,8 @@ const COLUMNS: usize = 16;
 const ROWS: usize = 16;
 /// Rows of a task that transforms the weight.
 const PART: usize = 64;
+/// Most elements of a transformed weight that is kept for few tiles.
+const KEPT: usize = 12 << 20;
 /// Most taps of a kernel.
 const MOST_TAPS: usize = 25;
 
@@ -247,9 +249,16 @@ pub(super) struct Weight<'a> {
     /// Whether rows are output channels and taps are turned, for the gradient of
     /// the input; otherwise rows are input channels.
     turned: bool,
+    /// All of it as [`keep`] has transformed it, or nothing.
+    pub(super) kept: &'a [f32],
 }
 
-impl Weight<'_> {
+impl<'a> Weight<'a> {
+    /// A strip of what was kept, and the elements between its points.
+    pub(super) fn strip(&self, strip: Strip) -> Option<(&'a [f32], usize)> {
+        (!self.kept.is_empty()).then(|| (&self.kept[strip.col * self.k..], weight_step(self.k, self.n)))
+    }
+
     /// G w Gᵀ of some rows of a strip: point t of row r begins at
     /// `to + t * to_step + (r - rows.start) * strip.width`.
     ///
@@ -264,7 +273,7 @@ impl Weight<'_> {
         to: *mut f32,
         to_step: usize,
     ) {
-        let Weight { form, values, k, n, turned } = *self;
+        let Weight { form, values, k, n, turned, .. } = *self;
         let loops = loops(isa, form);
         if turned {
             for (i, o) in rows.enumerate() {
@@ -347,25 +356,26 @@ pub(in crate::conv) fn forward(
 ) {
     assert_eq!(weight.len(), conv.weight_len(), "the weight has another length");
     let pass = Pass::forward(conv, form, n);
-    let weight = Weight { form, values: weight, k: pass.k, n: pass.n, turned: false };
+    let weight = Weight { form, values: weight, k: pass.k, n: pass.n, turned: false, kept: &[] };
     pass.convolve(isa, pool, x, weight, bias, then, scratch, y);
 }
 
-/// Elements of the transformed weight, if batches of `n` images are worth keeping it.
+/// Elements of the transformed weight, if batches of `n` images are worth keeping it: four
+/// times those of the weight.
 pub(in crate::conv) fn kept_len(conv: &Conv, form: Form, n: usize) -> usize {
     let pass = Pass::forward(conv, form, n);
-    if few::applies(&pass) { 0 } else { form.points() * pass.weight_step() + LINE }
+    let len = form.points() * pass.weight_step() + LINE;
+    if few::applies(&pass) && len > KEPT { 0 } else { len }
 }
 
 /// Transforms the weight, to be kept for [`forward_kept`].
 pub(in crate::conv) fn keep(isa: Isa, pool: &Pool, conv: &Conv, form: Form, weight: &[f32], to: &mut [f32]) {
     assert_eq!(weight.len(), conv.weight_len(), "the weight has another length");
     let (k, n) = (conv.in_channels, conv.out_channels);
-    Weight { form, values: weight, k, n, turned: false }.transform_all(isa, pool, aligned(to));
+    Weight { form, values: weight, k, n, turned: false, kept: &[] }.transform_all(isa, pool, aligned(to));
 }
 
-/// [`forward`] with a weight that [`keep`] has transformed where there are many
-/// tiles, and `weight` where there are few.
+/// [`forward`] with a weight that [`keep`] has transformed, or `weight` if nothing was kept.
 #[allow(clippy::too_many_arguments, reason = "the operands of one operation")]
 pub(in crate::conv) fn forward_kept(
     isa: Isa,
@@ -381,10 +391,14 @@ pub(in crate::conv) fn forward_kept(
     y: &mut [f32],
 ) {
     let pass = Pass::forward(conv, form, n);
-    if kept.is_empty() || few::applies(&pass) {
+    if kept.is_empty() {
         return forward(isa, pool, conv, form, n, x, weight, bias, then, scratch, y);
     }
     pass.check(x, bias, then, y);
+    if few::applies(&pass) {
+        let weight = Weight { form, values: weight, k: pass.k, n: pass.n, turned: false, kept: line(kept) };
+        return few::run(&pass, isa, pool, x, weight, bias, then, aligned(scratch), y);
+    }
     pass.run(isa, pool, x, line(kept), bias, then, y);
 }
 
@@ -402,6 +416,6 @@ pub(in crate::conv) fn backward_input(
 ) {
     assert_eq!(weight.len(), conv.weight_len(), "the weight has another length");
     let pass = Pass::backward(conv, form, n);
-    let weight = Weight { form, values: weight, k: pass.k, n: pass.n, turned: true };
+    let weight = Weight { form, values: weight, k: pass.k, n: pass.n, turned: true, kept: &[] };
     pass.convolve(isa, pool, g, weight, None, Then::default(), scratch, grad_x);
 }
