@@ -14,6 +14,17 @@ const LARGE: usize = PAGE / 2;
 /// Bytes of a cache line.
 const LINE: usize = 64;
 
+/// Elements from which on a tensor is in no cache when it is read again.
+const BEYOND: usize = 1 << 21;
+
+/// Whether `len` elements from `to` on, in rows or groups of `width`, are written past the
+/// caches by whole vectors of `lanes`: what is overwritten need not be read first, and what
+/// the caches hold stays there.
+#[inline]
+pub(crate) fn bypasses(len: usize, width: usize, lanes: usize, to: *const f32) -> bool {
+    len >= BEYOND && width.is_multiple_of(lanes) && to.align_offset(4 * lanes) == 0
+}
+
 /// Whether rows of `f32` so many elements apart fall into few sets of a cache, and drive
 /// each other out.
 pub(crate) fn crowded(apart: usize) -> bool {

@@ -39,6 +39,11 @@ impl Vector for __m256 {
         unsafe { _mm256_storeu_ps(to, self) }
     }
     #[inline(always)]
+    unsafe fn stream(self, to: *mut f32) {
+        // SAFETY: the caller has AVX and 8 writable elements on a multiple of 32 bytes.
+        unsafe { Lanes::stream(self, to) }
+    }
+    #[inline(always)]
     unsafe fn mask(lanes: usize) -> (__m256i, usize) {
         // SAFETY: the caller has AVX2.
         let mask = unsafe {

@@ -56,6 +56,12 @@ macro_rules! vectors {
                 unsafe { $store(to, self.0) }
             }
             #[inline(always)]
+            unsafe fn stream(self, to: *mut f32) {
+                // SAFETY: the caller has the instruction set and as many writable elements
+                // on a multiple of the vector's size.
+                unsafe { Lanes::stream(self.0, to) }
+            }
+            #[inline(always)]
             unsafe fn mask(lanes: usize) -> $mask {
                 ((1_u32 << lanes) - 1) as $mask
             }

@@ -15,8 +15,8 @@ pub(super) use whole::{pack as pack_whole, packed, whole};
 use super::micro::{First, Last, Tile, Tiles};
 use super::pack::{self, Block};
 use super::{Mat, Start, avx2, avx512};
-use crate::lanes::prefetch;
-use crate::memory::crowded;
+use crate::lanes::{prefetch, streamed};
+use crate::memory::{bypasses, crowded};
 use crate::pool::Shares;
 use crate::then::Then;
 use crate::{Isa, Pool};
@@ -114,6 +114,8 @@ struct Problem<'a> {
     then: Then<'a, f32>,
     c: Shares<f32>,
     n: usize,
+    /// Whether C is written past the caches, where it is written once.
+    stream: bool,
 }
 
 /// The tiles of an instruction set other than the scalar one.
@@ -133,7 +135,8 @@ pub(super) fn gemm(
 ) {
     let tiles = tiles(isa);
     let (m, n, k) = (a.rows, b.cols, a.cols);
-    let p = Problem { tiles, a, b, start, then, c: Shares(c.as_mut_ptr()), n };
+    let stream = bypasses(c.len(), n, tiles.lanes, c.as_ptr());
+    let p = Problem { tiles, a, b, start, then, c: Shares(c.as_mut_ptr()), n, stream };
     if k == 0 {
         p.only_start(c);
         return then.apply(isa, pool, c);
@@ -296,14 +299,17 @@ impl Problem<'_> {
                     }
                 }
             }
-            return;
-        }
-        for ic in (r..r + rows).step_by(MC) {
-            let mc = MC.min(r + rows - ic);
-            for pk in (pc..pc + kc).step_by(KC) {
-                let kk = KC.min(pc + kc - pk);
-                self.packed_rows(source, groups, jc, (ic, mc), (pk, kk));
+        } else {
+            for ic in (r..r + rows).step_by(MC) {
+                let mc = MC.min(r + rows - ic);
+                for pk in (pc..pc + kc).step_by(KC) {
+                    let kk = KC.min(pc + kc - pk);
+                    self.packed_rows(source, groups, jc, (ic, mc), (pk, kk));
+                }
             }
+        }
+        if self.stream {
+            streamed();
         }
     }
 
@@ -400,7 +406,9 @@ impl Problem<'_> {
             true => Last::of(&self.then, i * self.n + col),
             false => Last::NOTHING,
         };
-        let tile = Tile { rows, k: kc, n: cols, a, a_row, a_col, b, b_row, c, c_row: self.n, first, last };
+        let stream = self.stream && kc == self.a.cols;
+        let tile =
+            Tile { rows, k: kc, n: cols, a, a_row, a_col, b, b_row, c, c_row: self.n, first, stream, last };
         let run = self.tiles.of(packed, vectors, rows, cols);
         // SAFETY: the table belongs to an instruction set that the processor has
         // (`Isa` is a proof of that). `rows × kc` of A and `kc × cols` of B lie

@@ -266,6 +266,7 @@ impl Rows<'_> {
             c,
             c_row,
             first,
+            stream: false,
             last,
         };
         if self.layout.is_even(r, rows) {

@@ -26,6 +26,8 @@ pub(super) trait Vector: Copy {
     unsafe fn splat(x: f32) -> Self;
     unsafe fn load(from: *const f32) -> Self;
     unsafe fn store(self, to: *mut f32);
+    /// Past the caches, to a multiple of the vector's size.
+    unsafe fn stream(self, to: *mut f32);
     /// `lanes` may be 0.
     unsafe fn mask(lanes: usize) -> Self::Mask;
     unsafe fn load_masked(mask: Self::Mask, from: *const f32) -> Self;
@@ -69,6 +71,8 @@ pub(super) struct Tile {
     pub(super) c: *mut f32,
     pub(super) c_row: usize,
     pub(super) first: First,
+    /// Whether C, of whole vectors, is written past the caches.
+    pub(super) stream: bool,
     /// What happens to the sums before they are stored.
     pub(super) last: Last,
 }
@@ -182,7 +186,7 @@ pub(super) unsafe fn tile<
                 sum
             }
         };
-        if t.k >= LONG {
+        if t.k >= LONG && !t.stream {
             // The tile below comes next: its rows of C arrive while this one computes.
             for i in MR..2 * MR {
                 for j in 0..NV {
@@ -218,6 +222,14 @@ pub(super) unsafe fn tile<
             After::Nothing => {}
             After::Relu => sum.iter_mut().flatten().for_each(|s| *s = s.ended(None, After::Relu)),
             After::Relu6 => sum.iter_mut().flatten().for_each(|s| *s = s.ended(None, After::Relu6)),
+        }
+        if !TAIL && t.stream {
+            for (i, sum) in sum.iter().enumerate() {
+                for (j, s) in sum.iter().enumerate() {
+                    s.stream(t.c.add(i * t.c_row + j * V::LANES));
+                }
+            }
+            return;
         }
         for (i, sum) in sum.iter().enumerate() {
             for (j, s) in sum.iter().enumerate() {

@@ -128,6 +128,7 @@ unsafe fn in_tiles(tiles: &super::micro::Tiles, strip: Strip, block: &Block) {
                 c,
                 c_row,
                 first,
+                stream: false,
                 last: Last::NOTHING,
             });
         }

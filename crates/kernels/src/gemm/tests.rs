@@ -122,6 +122,17 @@ fn lopsided_products_equal_the_twin() {
     }
 }
 
+/// C is written past the caches: whole vectors, and tails, which are not.
+#[test]
+fn large_results_equal_the_twin() {
+    let pool = Pool::new(3);
+    for isa in simd() {
+        for n in [1920, 1924] {
+            check(isa, &pool, 1100, n, 5, true);
+        }
+    }
+}
+
 #[test]
 fn double_precision_runs() {
     let (m, n, k) = (5, 7, 11);

@@ -3,7 +3,8 @@
 use super::tail::{Nothing, Relu, Relu6, Tail, with_tail};
 use super::vectors::{Columns, Normalizing};
 use super::{After, TASK, Tiled, rows_of, together};
-use crate::lanes::Lanes;
+use crate::lanes::{Lanes, streamed};
+use crate::memory::bypasses;
 use crate::simd::{Arith, Kernel, VectorKernel, dispatch, dispatch_vectors};
 use crate::{Isa, Pool, Real};
 
@@ -36,6 +37,8 @@ struct Normalize<'a, T, F> {
     by: Channels<'a, T>,
     add: Option<&'a [T]>,
     y: &'a mut [T],
+    /// Elements of all tasks.
+    total: usize,
     tail: F,
 }
 
@@ -96,16 +99,21 @@ impl<F: Tail> VectorKernel for Normalize<'_, f32, F> {
         let channels = self.by.mean.len();
         let width = together(channels) * channels;
         let by = [self.by.mean, self.by.scale, self.by.beta].map(Tiled::new);
+        let stream = bypasses(self.total, width, V::LANES, self.y.as_ptr());
         for (at, columns) in Columns::of(self.x.len(), width) {
             let mut normalizing = Normalizing {
                 x: &self.x[at.clone()],
                 add: self.add.map(|add| &add[at.clone()]),
                 by: [by[0].get(columns.width), by[1].get(columns.width), by[2].get(columns.width)],
                 y: &mut self.y[at],
+                stream,
                 tail: self.tail,
             };
             // SAFETY: the caller has the instruction set.
             unsafe { columns.each::<V>(&mut normalizing, V::LANES / 4) };
+        }
+        if stream {
+            streamed();
         }
     }
 }
@@ -128,6 +136,7 @@ pub fn normalize<T: Real>(
     assert_eq!(x.len(), y.len(), "input and output differ in length");
     assert!(add.is_none_or(|add| add.len() == x.len()), "the sum's operands differ in length");
     let piece = TASK.div_ceil(channels) * channels;
+    let total = y.len();
     pool.chunks_mut(y, piece, |i, y| {
         let at = i * piece..i * piece + y.len();
         let (x, add) = (&x[at.clone()], add.map(|add| &add[at]));
@@ -135,8 +144,8 @@ pub fn normalize<T: Real>(
             && let (Some(x), Some(by), Some(y)) = (T::as_f32(x), by.as_f32(), T::as_f32_mut(&mut *y))
         {
             let add = add.and_then(T::as_f32);
-            return with_tail!(after, tail => dispatch_vectors(isa, Normalize { x, by, add, y, tail }));
+            return with_tail!(after, tail => dispatch_vectors(isa, Normalize { x, by, add, y, total, tail }));
         }
-        with_tail!(after, tail => dispatch(isa, Normalize { x, by, add, y, tail }));
+        with_tail!(after, tail => dispatch(isa, Normalize { x, by, add, y, total, tail }));
     });
 }

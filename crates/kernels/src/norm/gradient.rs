@@ -5,7 +5,8 @@ use super::statistics::merge;
 use super::tail::{Nothing, Relu, Relu6, Tail, with_tail};
 use super::vectors::{Arriving, Columns, Gradient};
 use super::{After, BLOCK_ROWS, TASK, Tiled, partial_len, rows_of, together};
-use crate::lanes::Lanes;
+use crate::lanes::{Lanes, streamed};
+use crate::memory::bypasses;
 use crate::simd::{Arith, Kernel, VectorKernel, dispatch, dispatch_vectors};
 use crate::{Isa, Pool, Real};
 
@@ -204,6 +205,8 @@ struct InputGrad<'a, T, F> {
     by: Backward<'a, T>,
     sums: (&'a [T], &'a [T]),
     dx: &'a mut [T],
+    /// Elements of all tasks.
+    total: usize,
     tail: F,
 }
 
@@ -250,6 +253,7 @@ impl<F: Tail> VectorKernel for InputGrad<'_, f32, F> {
         let width = together(channels) * channels;
         let Backward { mean, rstd, scale, beta } = self.by;
         let by = [mean, scale, beta, rstd, self.sums.0, self.sums.1].map(Tiled::new);
+        let stream = bypasses(self.total, width, V::LANES, self.dx.as_ptr());
         for (at, columns) in Columns::of(self.x.len(), width) {
             let mut gradient = Gradient {
                 x: &self.x[at.clone()],
@@ -257,10 +261,14 @@ impl<F: Tail> VectorKernel for InputGrad<'_, f32, F> {
                 by: std::array::from_fn(|i| by[i].get(columns.width)),
                 per_row: self.per_row,
                 dx: &mut self.dx[at],
+                stream,
                 tail: self.tail,
             };
             // SAFETY: the caller has the instruction set.
             unsafe { columns.each::<V>(&mut gradient, V::LANES / 4) };
+        }
+        if stream {
+            streamed();
         }
     }
 }
@@ -287,6 +295,7 @@ pub fn input_gradient<T: Real>(
     assert!(sums.0.len() == channels && sums.1.len() == channels, "the channel vectors differ in length");
     let per_row = T::from_f64(1.0 / rows as f64);
     let piece = TASK.div_ceil(channels) * channels;
+    let total = dx.len();
     pool.chunks_mut(dx, piece, |i, dx| {
         let at = i * piece..i * piece + dx.len();
         let (x, dy) = (&x[at.clone()], &dy[at]);
@@ -296,10 +305,10 @@ pub fn input_gradient<T: Real>(
         {
             let (sums, per_row) = ((dgamma, dbeta), per_row.to_f64() as f32);
             return with_tail!(after, tail => {
-                dispatch_vectors(isa, InputGrad { per_row, x, dy, by, sums, dx, tail })
+                dispatch_vectors(isa, InputGrad { per_row, x, dy, by, sums, dx, total, tail })
             });
         }
-        with_tail!(after, tail => dispatch(isa, InputGrad { per_row, x, dy, by, sums, dx, tail }));
+        with_tail!(after, tail => dispatch(isa, InputGrad { per_row, x, dy, by, sums, dx, total, tail }));
     });
 }
 

@@ -75,6 +75,18 @@ fn forward_and_backward_against_the_twin() {
     }
 }
 
+/// Tensors that are written past the caches, in whole vectors and in others.
+#[test]
+fn large_tensors_equal_the_twin() {
+    for channels in [64, 100] {
+        let rows = (1 << 21) / channels + 3;
+        let (x, dy) = (data(rows, channels), values(rows * channels, 1.0, 2));
+        let relu = BatchNorm { after: After::Relu, ..BY };
+        same_bits("forward", true, |isa| train(isa, relu, channels, &x));
+        same_bits("backward", true, |isa| back(isa, channels, &x, &dy));
+    }
+}
+
 /// The twin's statistics by the definition.
 #[test]
 fn definition() {

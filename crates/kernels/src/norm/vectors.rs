@@ -16,6 +16,16 @@ unsafe fn load<V: Lanes, const WHOLE: bool>(from: *const f32, n: usize) -> V {
     unsafe { if WHOLE { V::load(from) } else { V::load_first(from, n) } }
 }
 
+/// [`store`], past the caches if `stream`; then on a multiple of the vector's size.
+///
+/// # Safety
+/// As [`store`].
+#[inline(always)]
+unsafe fn put<V: Lanes, const WHOLE: bool>(value: V, stream: bool, to: *mut f32, n: usize) {
+    // SAFETY: the caller's.
+    unsafe { if stream { value.stream(to) } else { store::<V, WHOLE>(value, to, n) } }
+}
+
 /// # Safety
 /// As [`load`], to write.
 #[inline(always)]
@@ -217,6 +227,8 @@ pub(super) struct Normalizing<'a, F> {
     /// Mean, scale and β of each column.
     pub(super) by: [&'a [f32]; 3],
     pub(super) y: &'a mut [f32],
+    /// Whether it is written past the caches, which asks for whole vectors.
+    pub(super) stream: bool,
     pub(super) tail: F,
 }
 
@@ -240,7 +252,7 @@ impl<F: Tail> Down for Normalizing<'_, F> {
                     if let Some(add) = self.add {
                         v = v.add(load::<V, WHOLE>(add.as_ptr().add(first + next), n));
                     }
-                    store::<V, WHOLE>(F::values(v), y.add(next), n);
+                    put::<V, WHOLE>(F::values(v), self.stream, y.add(next), n);
                 }
             }
         }
@@ -278,6 +290,8 @@ pub(super) struct Gradient<'a, F> {
     /// 1 / n.
     pub(super) per_row: f32,
     pub(super) dx: &'a mut [f32],
+    /// Whether it is written past the caches, which asks for whole vectors.
+    pub(super) stream: bool,
     pub(super) tail: F,
 }
 
@@ -312,7 +326,8 @@ impl<F: Tail> Down for Gradient<'_, F> {
                         g = F::gradients(g, apart.mul(scale[j]).add(beta[j]));
                     }
                     let along = apart.mul(rstd[j]).mul(dgamma[j]);
-                    store::<V, WHOLE>(scale[j].mul(g.sub(dbeta[j]).sub(along)), dx.add(next), n);
+                    let value = scale[j].mul(g.sub(dbeta[j]).sub(along));
+                    put::<V, WHOLE>(value, self.stream, dx.add(next), n);
                 }
             }
         }

@@ -48,7 +48,7 @@ pub(in crate::gemm) fn packed(
     let (tiles, k) = (tiles(isa), a.cols);
     // Nobody reads B but through the panels.
     let b = Mat { data: &[][..], rows: k, cols: n, row_stride: 1, col_stride: 1 };
-    let p = Problem { tiles, a, b, start, then, c: Shares(c.as_mut_ptr()), n };
+    let p = Problem { tiles, a, b, start, then, c: Shares(c.as_mut_ptr()), n, stream: false };
     if k == 0 {
         p.only_start(c);
         return then.apply(isa, pool, c);
