@@ -17,12 +17,18 @@ const LINE: usize = 64;
 /// Elements from which on a tensor is in no cache when it is read again.
 const BEYOND: usize = 1 << 21;
 
+/// Whether so many elements are in no cache when they are read again.
+#[inline]
+pub(crate) fn is_beyond(len: usize) -> bool {
+    len >= BEYOND
+}
+
 /// Whether `len` elements from `to` on, in rows or groups of `width`, are written past the
 /// caches by whole vectors of `lanes`: what is overwritten need not be read first, and what
 /// the caches hold stays there.
 #[inline]
 pub(crate) fn bypasses(len: usize, width: usize, lanes: usize, to: *const f32) -> bool {
-    len >= BEYOND && width.is_multiple_of(lanes) && to.align_offset(4 * lanes) == 0
+    is_beyond(len) && width.is_multiple_of(lanes) && to.align_offset(4 * lanes) == 0
 }
 
 /// Whether rows of `f32` so many elements apart fall into few sets of a cache, and drive

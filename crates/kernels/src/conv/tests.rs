@@ -44,6 +44,7 @@ pub(super) fn cases() -> Vec<(&'static str, Conv)> {
         ("wide groups", conv([5, 5], [32, 48, 2], [3, 3], one, one, one)),
         ("depthwise", conv([7, 6], [19, 19, 19], [3, 3], one, one, one)),
         ("depthwise 5x5 stride 2", conv([8, 9], [32, 32, 32], [5, 5], [2, 2], [2, 2], one)),
+        ("depthwise of many channels, stride 2", conv([7, 9], [119, 119, 119], [3, 3], [2, 2], one, one)),
         ("depthwise, multiplier 2", conv([6, 6], [5, 10, 5], [3, 3], [1, 2], one, [1, 2])),
         ("many channels", conv([4, 4], [130, 70, 1], [3, 3], one, one, one)),
         ("one pixel", conv([1, 1], [3, 2, 1], [3, 3], one, one, one)),

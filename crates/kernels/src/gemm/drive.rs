@@ -2,21 +2,25 @@
 //!
 //! B is read in place when its rows are contiguous and it is small, otherwise
 //! copied into panels of one column group each. A is read in place, unless its
-//! columns are far apart and several column groups read it. `shapes.rs` has loops of
+//! columns are far apart and several column groups read it. `cut.rs` says how rows and
+//! columns become groups and tasks, `shapes.rs` has loops of
 //! their own for lopsided products, `whole.rs` those with an operand packed before. The
 //! blocking constants are constants: nothing is derived from the caches of the day, and
 //! by the numeric order in `mod.rs` none of them can change a bit.
 
+mod cut;
 mod shapes;
 mod whole;
 
+pub(super) use cut::{Group, MAX_GROUPS, even_parts, split};
+use cut::{block_of, cut};
 pub(super) use whole::{pack as pack_whole, packed, whole};
 
 use super::micro::{First, Last, Tile, Tiles};
 use super::pack::{self, Block};
 use super::{Mat, Start, avx2, avx512};
 use crate::lanes::{prefetch, streamed};
-use crate::memory::{bypasses, crowded};
+use crate::memory::{bypasses, crowded, is_beyond};
 use crate::pool::Shares;
 use crate::then::Then;
 use crate::{Isa, Pool};
@@ -32,49 +36,23 @@ const NARROW: usize = 128;
 const MC: usize = 192;
 /// Columns of a packed block of B, at most.
 pub(super) const NC: usize = 960;
-/// Rows that a task copies of a block of B,.
+/// Rows that a task copies of a block of B.
 const STRIP: usize = 16;
 /// A contiguous B of at most this many elements is read in place.
 const DIRECT_B: usize = 128 * 1024;
 /// Inner indices that are so few that C is the largest operand: its rows are written from
 /// front to back.
 const SHORT: usize = 16;
+/// Column groups that are so few that A is read faster than it comes from memory.
+const SKINNY: usize = 4;
+/// Rows between those that are read and those that are asked for.
+const ROWS_AHEAD: usize = 16;
 /// Column groups from which on A is worth copying.
 const PACK_A_GROUPS: usize = 4;
 /// Multiply-adds that are worth a task of their own.
 pub(super) const TASK: usize = 1 << 18;
 /// Most tasks of one product.
 pub(super) const MAX_TASKS: usize = 64;
-/// Tiles of a task below each other, where there are [`MANY`] tasks of them.
-const TALL: usize = 4;
-const MANY: usize = 16;
-/// Column groups of one packed block, at most.
-pub(super) const MAX_GROUPS: usize = NC / 8;
-
-/// A run of columns as wide as one tile.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Group {
-    pub(super) col: usize,
-    pub(super) cols: usize,
-    pub(super) vectors: usize,
-}
-
-impl Group {
-    /// Most rows of its tiles.
-    pub(super) fn height(&self, tiles: &Tiles) -> usize {
-        tiles.height(self.vectors, self.cols)
-    }
-
-    /// From one of its tiles to the next: what so many rows leave is no tile of a few.
-    fn step(&self, tiles: &Tiles, rows: usize) -> usize {
-        if tiles.are_few(self.cols) {
-            even_parts(rows, self.height(tiles)).next_multiple_of(4)
-        } else {
-            self.height(tiles)
-        }
-    }
-}
-
 /// Where tiles find B.
 #[derive(Clone, Copy)]
 enum Source {
@@ -197,53 +175,6 @@ pub(super) fn gemm(
     }
 }
 
-/// Columns of a block of B: equal blocks, of whole groups.
-fn block_of(tiles: &Tiles, n: usize) -> usize {
-    even_parts(n, NC).next_multiple_of(tiles.wide * tiles.lanes)
-}
-
-/// The length of the equal parts, of at most `most`, into which an extent is cut.
-pub(super) fn even_parts(extent: usize, most: usize) -> usize {
-    extent.div_ceil(extent.div_ceil(most).max(1))
-}
-
-/// How many rows and how many of `count` groups of columns a task has, if about `wanted`
-/// tasks are to be cut. Tiles below each other read one panel of B: a few of them for each
-/// task, where the groups are enough tasks.
-fn cut(m: usize, height: usize, count: usize, wanted: usize) -> (usize, usize) {
-    let tall = m.div_ceil(TALL * height);
-    let most = if tall * count >= MANY { tall } else { m.div_ceil(height) };
-    let rows = m.div_ceil(wanted.min(most)).next_multiple_of(height);
-    let col_blocks = (wanted / m.div_ceil(rows)).clamp(1, count);
-    (rows, count.div_ceil(col_blocks))
-}
-
-/// Cuts columns into groups: the preferred width, then what is left.
-pub(super) fn split(tiles: &Tiles, col: usize, cols: usize, groups: &mut [Group; MAX_GROUPS]) -> usize {
-    // One lonely vector beside them would have too few sums.
-    let few = Some(cols % tiles.lanes).filter(|few| tiles.are_few(*few) && cols / tiles.lanes != 1);
-    let few = few.unwrap_or(0);
-    let (mut at, end, mut count) = (col, col + cols - few, 0);
-    while at < end {
-        let left = (end - at).div_ceil(tiles.lanes);
-        let vectors = if left == tiles.wide + 1 {
-            // One tile of four, or two of two: never a lonely single vector.
-            if tiles.max_rows[tiles.wide] > 0 { tiles.wide + 1 } else { 2 }
-        } else {
-            left.min(tiles.wide)
-        };
-        let cols = (vectors * tiles.lanes).min(end - at);
-        groups[count] = Group { col: at, cols, vectors };
-        count += 1;
-        at += cols;
-    }
-    if few > 0 {
-        groups[count] = Group { col: at, cols: few, vectors: 1 };
-        count += 1;
-    }
-    count
-}
-
 impl Problem<'_> {
     /// The product with an inner extent of zero.
     fn only_start(&self, c: &mut [f32]) {
@@ -285,6 +216,7 @@ impl Problem<'_> {
             };
             // All groups of columns read a block of A before the next block comes:
             // it stays in the second-level cache meanwhile.
+            let asks = !packed && groups.len() <= SKINNY && is_beyond(self.a.rows * self.a.cols);
             let block = if kc <= SHORT { self.tiles.max_rows[self.tiles.wide - 1] } else { MC };
             for ic in (r..r + rows).step_by(block) {
                 let end = (ic + block).min(r + rows);
@@ -295,6 +227,14 @@ impl Problem<'_> {
                         let at = i * self.a.row_stride + pc * self.a.col_stride;
                         let a = (packed, self.a.data[at..].as_ptr(), a_row, a_col);
                         ahead.some();
+                        if asks && g == 0 {
+                            // Tiles of few columns are soon done: the processor looks no
+                            // further ahead than their next rows.
+                            for row in i + ROWS_AHEAD..i + ROWS_AHEAD + step {
+                                let next = row * self.a.row_stride + pc;
+                                prefetch(self.a.data.as_ptr().wrapping_add(next), kc);
+                            }
+                        }
                         self.tile(source, *group, jc, i, step.min(end - i), pc, kc, a);
                     }
                 }

@@ -36,7 +36,7 @@ unsafe fn store<V: Lanes, const WHOLE: bool>(value: V, to: *mut f32, n: usize) {
 
 /// Elements between what is read and what is asked for: whoever walks some columns first
 /// asks for all of them, or memory would hand out lines with gaps.
-const AHEAD: usize = 1 << 12;
+const AHEAD: usize = 1 << 11;
 
 /// Columns of a group of rows, which a [`Down`] walks from its first group to the last.
 #[derive(Clone, Copy)]

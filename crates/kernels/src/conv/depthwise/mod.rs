@@ -147,6 +147,11 @@ impl Axis {
         (plain && step <= 2).then_some(step)
     }
 
+    /// Lines that the next line of what is written sees for the first time.
+    fn lines(&self) -> usize {
+        if self.backward { 1 } else { self.stride }
+    }
+
     /// Positions that see all three neighbours.
     fn inside(&self, step: usize) -> std::ops::Range<usize> {
         let before = if self.backward { 2usize.saturating_sub(self.padding) } else { self.padding };

@@ -68,33 +68,74 @@ impl VectorRows<'_> {
         }
     }
 
-    /// One pixel, whatever its taps.
+    /// N vectors of one pixel, whatever its taps, the last one of `n` channels.
     ///
     /// # Safety
     /// As [`load`].
     #[inline(always)]
-    unsafe fn pixel<V: Lanes, const WHOLE: bool>(
+    unsafe fn pixel<V: Lanes, const N: usize, const WHOLE: bool>(
         &self,
         from: &[f32],
-        rows: Taps,
-        cols: Taps,
+        (rows, cols): (Taps, Taps),
         (c, n): (usize, usize),
         stream: bool,
         to: &mut [f32],
     ) {
         let Rows { axes, channels, weight, bias, after, .. } = &self.0;
+        let len = (N - 1) * V::LANES + n;
         // SAFETY: the caller has the instruction set; slices are cut to what is read.
         unsafe {
-            let mut sum = bias.map_or(V::splat(0.0), |bias| load::<V, WHOLE>(bias[c..c + n].as_ptr(), n));
-            for (i, r) in rows.each() {
-                for (j, s) in cols.each() {
-                    let x = from[(r * axes[1].from + s) * channels + c..][..n].as_ptr();
-                    let w = weight[(i * axes[1].kernel + j) * channels + c..][..n].as_ptr();
-                    sum = load::<V, WHOLE>(x, n).fma(load::<V, WHOLE>(w, n), sum);
+            let mut sums = [V::splat(0.0); N];
+            if let Some(bias) = bias {
+                let bias = bias[c..c + len].as_ptr();
+                for (v, sum) in sums.iter_mut().enumerate() {
+                    *sum = load::<V, WHOLE>(bias.add(v * V::LANES), n);
                 }
             }
-            let (value, to) = (activate(sum, *after), to[c..c + n].as_mut_ptr());
-            if WHOLE && stream { value.stream(to) } else { store::<V, WHOLE>(value, to, n) }
+            for (i, r) in rows.each() {
+                for (j, s) in cols.each() {
+                    let x = from[(r * axes[1].from + s) * channels + c..][..len].as_ptr();
+                    let w = weight[(i * axes[1].kernel + j) * channels + c..][..len].as_ptr();
+                    for (v, sum) in sums.iter_mut().enumerate() {
+                        let w = load::<V, WHOLE>(w.add(v * V::LANES), n);
+                        *sum = load::<V, WHOLE>(x.add(v * V::LANES), n).fma(w, *sum);
+                    }
+                }
+            }
+            let to = to[c..c + len].as_mut_ptr();
+            for (v, sum) in sums.into_iter().enumerate() {
+                let (value, to) = (activate(sum, *after), to.add(v * V::LANES));
+                if WHOLE && stream { value.stream(to) } else { store::<V, WHOLE>(value, to, n) }
+            }
+        }
+    }
+
+    /// All channels of one pixel.
+    ///
+    /// # Safety
+    /// As [`load`].
+    #[inline(always)]
+    unsafe fn pixels<V: Lanes>(&self, from: &[f32], taps: (Taps, Taps), stream: bool, to: &mut [f32]) {
+        let (mut c, channels) = (0, self.0.channels);
+        let left = |c: usize| (channels - c) / V::LANES;
+        // SAFETY: the caller has the instruction set.
+        unsafe {
+            // What the taps are is asked once for several vectors.
+            while left(c) >= 4 {
+                self.pixel::<V, 4, true>(from, taps, (c, V::LANES), stream, to);
+                c += 4 * V::LANES;
+            }
+            if left(c) >= 2 {
+                self.pixel::<V, 2, true>(from, taps, (c, V::LANES), stream, to);
+                c += 2 * V::LANES;
+            }
+            if left(c) == 1 {
+                self.pixel::<V, 1, true>(from, taps, (c, V::LANES), stream, to);
+                c += V::LANES;
+            }
+            if c < channels {
+                self.pixel::<V, 1, false>(from, taps, (c, channels - c), false, to);
+            }
         }
     }
 }
@@ -127,10 +168,16 @@ impl VectorKernel for VectorRows<'_> {
                 let cols = width.taps(column);
                 let count = if grouped { GROUP } else { 1 };
                 let to = &mut to[column * channels..][..count * channels];
-                if grouped && let Some(step) = step {
-                    // The line that the next row of outputs sees first, these columns of it.
-                    let below = rows.place + rows.len * rows.place_step.max(1);
-                    let at = (below * width.from + cols.place) * channels;
+                let Some(step) = step.filter(|_| grouped) else {
+                    // SAFETY: the caller has the instruction set.
+                    unsafe { self.pixels::<V>(from, (rows, cols), stream, to) };
+                    column += 1;
+                    continue;
+                };
+                // The lines that the next row of outputs sees first, these columns of them.
+                let below = rows.place + rows.len * rows.place_step.max(1);
+                for line in below..below + height.lines() {
+                    let at = (line * width.from + cols.place) * channels;
                     ask(from.as_ptr().wrapping_add(at), count * step * channels);
                 }
                 let whole = channels / V::LANES * V::LANES;
@@ -138,22 +185,18 @@ impl VectorKernel for VectorRows<'_> {
                 unsafe {
                     for c in (0..whole).step_by(V::LANES) {
                         let part = (c, V::LANES);
-                        match (grouped, step) {
-                            (true, Some(1)) => {
-                                self.group::<V, GROUP, 1, true>(from, rows, cols.place, part, to)
-                            }
-                            (true, _) => self.group::<V, GROUP, 2, true>(from, rows, cols.place, part, to),
-                            _ => self.pixel::<V, true>(from, rows, cols, part, stream, to),
+                        if step == 1 {
+                            self.group::<V, GROUP, 1, true>(from, rows, cols.place, part, to);
+                        } else {
+                            self.group::<V, GROUP, 2, true>(from, rows, cols.place, part, to);
                         }
                     }
                     if whole < channels {
                         let part = (whole, channels - whole);
-                        match (grouped, step) {
-                            (true, Some(1)) => {
-                                self.group::<V, GROUP, 1, false>(from, rows, cols.place, part, to)
-                            }
-                            (true, _) => self.group::<V, GROUP, 2, false>(from, rows, cols.place, part, to),
-                            _ => self.pixel::<V, false>(from, rows, cols, part, false, to),
+                        if step == 1 {
+                            self.group::<V, GROUP, 1, false>(from, rows, cols.place, part, to);
+                        } else {
+                            self.group::<V, GROUP, 2, false>(from, rows, cols.place, part, to);
                         }
                     }
                 }
@@ -266,7 +309,11 @@ impl VectorSums<'_> {
                 for column in 0..end - start {
                     // What the next row of gradients needs.
                     prefetch(g.wrapping_add(column * channels + conv.out_width() * channels), n);
-                    prefetch(below.wrapping_add(column * step * channels + step * row_of), n);
+                    for line in 1..=conv.stride[0] {
+                        for place in column * step..(column + 1) * step {
+                            prefetch(below.wrapping_add(line * row_of + place * channels), n);
+                        }
+                    }
                     let g = load::<V, WHOLE>(g.add(column * channels), n);
                     for (sums, start) in sums.iter_mut().zip(starts) {
                         let x = start.add(column * step * channels);
