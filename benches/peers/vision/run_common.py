@@ -6,10 +6,13 @@ import platform
 
 def cpu_model():
     try:
+        facts = {}
         for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    except OSError:
+            key, _, value = line.partition(":")
+            facts.setdefault(key.strip(), value.strip())
+        # A virtual machine's name says less than its numbers.
+        return f"{facts['model name']} (family {facts['cpu family']}, model {facts['model']})"
+    except (OSError, KeyError):
         pass
     return platform.processor() or platform.machine()
 
