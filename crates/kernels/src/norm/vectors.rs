@@ -16,14 +16,15 @@ unsafe fn load<V: Lanes, const WHOLE: bool>(from: *const f32, n: usize) -> V {
     unsafe { if WHOLE { V::load(from) } else { V::load_first(from, n) } }
 }
 
-/// [`store`], past the caches if `stream`; then on a multiple of the vector's size.
+/// [`store`], past the caches if `stream` and it is a whole vector; then on a multiple of
+/// the vector's size.
 ///
 /// # Safety
 /// As [`store`].
 #[inline(always)]
 unsafe fn put<V: Lanes, const WHOLE: bool>(value: V, stream: bool, to: *mut f32, n: usize) {
     // SAFETY: the caller's.
-    unsafe { if stream { value.stream(to) } else { store::<V, WHOLE>(value, to, n) } }
+    unsafe { if WHOLE && stream { value.stream(to) } else { store::<V, WHOLE>(value, to, n) } }
 }
 
 /// # Safety
