@@ -9,6 +9,7 @@ pub(in crate::gemm) const MAX_GROUPS: usize = NC / 8;
 /// Tiles of a task below each other, where there are [`MANY`] tasks of them.
 const TALL: usize = 4;
 const MANY: usize = 16;
+
 /// A run of columns as wide as one tile.
 #[derive(Clone, Copy, Default)]
 pub(in crate::gemm) struct Group {
