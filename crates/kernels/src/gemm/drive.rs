@@ -216,7 +216,7 @@ impl Problem<'_> {
             };
             // All groups of columns read a block of A before the next block comes:
             // it stays in the second-level cache meanwhile.
-            let asks = !packed && groups.len() <= SKINNY && is_beyond(self.a.rows * self.a.cols);
+            let asks = !packed && kc <= KC && groups.len() <= SKINNY && is_beyond(self.a.rows * self.a.cols);
             let block = if kc <= SHORT { self.tiles.max_rows[self.tiles.wide - 1] } else { MC };
             for ic in (r..r + rows).step_by(block) {
                 let end = (ic + block).min(r + rows);

@@ -113,11 +113,38 @@ fn lopsided_products_equal_the_twin() {
     for threads in [1, 3] {
         let pool = Pool::new(threads);
         for isa in simd() {
-            for (m, n, k) in
-                [(30, 1003, 100), (6, 1031, 1100), (16, 1064, 1024), (21, 100, 1700), (70, 1024, 8)]
-            {
+            for (m, n, k) in [
+                (30, 1003, 100),
+                (6, 1031, 1100),
+                (16, 1064, 1024),
+                (1, 1090, 1000),
+                (21, 100, 1700),
+                (70, 1024, 8),
+            ] {
                 check(isa, &pool, m, n, k, true);
             }
+        }
+    }
+}
+
+/// The same product computed as its transpose, whose tiles know the activation but not
+/// what is added before.
+#[test]
+fn what_follows_a_turned_product() {
+    use crate::then::{After, Then};
+    let (m, n, k) = (7, 1032, 1024);
+    let (a, b, bias, add) = (values(m * k, 1), values(k * n, 2), values(n, 3), values(m * n, 4));
+    let (a, b, pool) = (Mat::new(&a, m, k), Mat::new(&b, n, k).t(), Pool::new(2));
+    for isa in simd() {
+        for add in [None, Some(&add[..])] {
+            let run = |isa, then| {
+                let mut c = vec![f32::NAN; m * n];
+                gemm_then(isa, &pool, a, b, Start::Bias(&bias), then, &mut c);
+                c
+            };
+            let (got, mut want) = (run(isa, Then { add, after: After::Relu6 }), run(isa, Then::default()));
+            Then { add, after: After::Relu6 }.apply(Isa::SCALAR, &pool, &mut want);
+            assert_eq!(bit_difference(&got, &want), None, "{isa} {}", add.is_some());
         }
     }
 }

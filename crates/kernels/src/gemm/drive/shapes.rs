@@ -1,11 +1,12 @@
 //! Lopsided products, for which the loops above them would move more than they multiply.
 
-use super::{Group, KC, MAX_GROUPS, NC, Problem, STRIP, Source, TASK, even_parts, pack, split};
+use super::{Group, KC, MAX_GROUPS, Mat, NC, Problem, STRIP, Source, Start, TASK, even_parts, pack, split};
 use crate::Pool;
 use crate::gemm::pack::Block;
 use crate::lanes::prefetch;
 use crate::memory::crowded;
 use crate::pool::Shares;
+use crate::then::Then;
 
 /// Inner indices that are multiplied while as many of the next block are asked for.
 const SLICE: usize = 64;
@@ -15,6 +16,8 @@ const LARGE_B: usize = 1 << 20;
 const COLS: usize = 480;
 /// Rows of a flat B, at most: 48 columns of them take 24 KiB.
 const FLAT: usize = 128;
+/// Columns of C that a task computes as rows of its transpose.
+const TURNED: usize = 64;
 /// Column groups that are enough tasks.
 const MANY_GROUPS: usize = 16;
 /// An A of at most this many elements stays in the second-level cache of every core.
@@ -38,6 +41,9 @@ impl Problem<'_> {
                 self.by_columns(pool, k);
                 return true;
             }
+        } else if large && m <= 2 * tiles.lanes && self.then.add.is_none() && n * m * k >= TASK {
+            self.turned(pool, k);
+            return true;
         } else if (pool.threads() > 1 || large)
             && n >= 2 * wide
             && m * k <= if large { LARGE_A } else { SMALL_A }
@@ -90,6 +96,57 @@ impl Problem<'_> {
                 });
             });
         }
+    }
+
+    /// The whole product for so few rows that two vectors hold a column of C, and a
+    /// transposed B that no cache holds: Cᵀ = Bᵀ·Aᵀ, whose tiles read rows of Bᵀ where they
+    /// lie, from one end to the other. Transposing B would take longer than multiplying it.
+    fn turned(&self, pool: &Pool, k: usize) {
+        let (m, n) = (self.a.rows, self.n);
+        // Whole vectors or halves: columns that are not there are zeros times something.
+        let width = m.next_multiple_of(8);
+        let group = Group { col: 0, cols: width, vectors: width.div_ceil(self.tiles.lanes) };
+        pack::with_b_buffer((k + n) * width, |buffer| {
+            let (across, sums) = buffer.split_at_mut(k * width);
+            if m < width {
+                across.fill(0.0);
+                sums[..n * width].fill(0.0);
+            }
+            pack::columns(self.tiles, self.a, Block { row: 0, col: 0, rows: m, cols: k }, across, width);
+            let sums = Shares(sums.as_mut_ptr());
+            let turned = Problem {
+                tiles: self.tiles,
+                a: self.b.t(),
+                b: Mat { data: across, rows: k, cols: width, row_stride: width, col_stride: 1 },
+                start: Start::Accumulate,
+                then: Then { add: None, after: self.then.after },
+                c: Shares(sums.0),
+                n: width,
+                stream: false,
+            };
+            pool.run(n.div_ceil(TURNED), &|t| {
+                let (sums, col, cols) = (&sums, t * TURNED, TURNED.min(n - t * TURNED));
+                // SAFETY: a task owns the sums of its columns of C; all lie in the buffer.
+                let own = unsafe { std::slice::from_raw_parts_mut(sums.0.add(col * width), cols * width) };
+                for (sums, j) in own.chunks_exact_mut(width).zip(col..) {
+                    match self.start {
+                        Start::Zero => sums[..m].fill(0.0),
+                        Start::Bias(bias) => sums[..m].fill(bias[j]),
+                        // SAFETY: column j of C, which belongs to this task.
+                        Start::Accumulate => {
+                            (0..m).for_each(|i| sums[i] = unsafe { *self.c.0.add(i * n + j) })
+                        }
+                    }
+                }
+                turned.rows(Source::Direct, &[group], 0, col, cols, 0, k);
+                for (sums, j) in own.chunks_exact(width).zip(col..) {
+                    for (i, sum) in sums[..m].iter().enumerate() {
+                        // SAFETY: column j of C, which belongs to this task.
+                        unsafe { *self.c.0.add(i * n + j) = *sum };
+                    }
+                }
+            });
+        });
     }
 
     /// The whole product for few rows and a B that no cache holds, which is read once and
