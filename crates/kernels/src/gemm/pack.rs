@@ -1,7 +1,8 @@
 //! Copies of operands in the order in which tiles read them.
 //!
-//! The buffers belong to the thread, have a size that depends on constants
-//! alone, and are allocated when a thread multiplies for the first time.
+//! The buffers belong to the thread, are allocated when it needs them for the first
+//! time, and grow to the largest need: a constant, except for the few rows of a product
+//! that is computed as its transpose.
 
 use super::Mat;
 use super::micro::Tiles;

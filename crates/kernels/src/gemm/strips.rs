@@ -35,6 +35,24 @@ fn widths(isa: Isa) -> (usize, usize, usize) {
 /// The strips of `cols` columns, from left to right.
 pub(crate) fn strips(isa: Isa, cols: usize) -> impl ExactSizeIterator<Item = Strip> + Clone {
     let (lanes, wide, most) = widths(isa);
+    cut(cols, lanes, wide, most)
+}
+
+/// The same, narrower where each of `threads` has less to do then.
+pub(crate) fn shared_strips(
+    isa: Isa,
+    cols: usize,
+    threads: usize,
+) -> impl ExactSizeIterator<Item = Strip> + Clone {
+    let (lanes, wide, most) = widths(isa);
+    let narrow = wide - 1;
+    let longest = |wide: usize| cols.div_ceil(lanes * wide).div_ceil(threads) * wide;
+    let (wide, most) =
+        if threads > 1 && longest(narrow) < longest(wide) { (narrow, narrow) } else { (wide, most) };
+    cut(cols, lanes, wide, most)
+}
+
+fn cut(cols: usize, lanes: usize, wide: usize, most: usize) -> impl ExactSizeIterator<Item = Strip> + Clone {
     let vectors = cols.div_ceil(lanes);
     let mut count = vectors.div_ceil(wide);
     if count > 1 && vectors % wide == 1 && most > wide {
@@ -186,23 +204,35 @@ pub(crate) fn transpose(
 
 #[cfg(test)]
 mod tests {
-    use super::{Block, Strip, portable, product, strips};
+    use super::{Block, Strip, portable, product, shared_strips, strips};
     use crate::Isa;
     use crate::checks::{bit_difference, values};
     use crate::simd::Fused;
 
     #[test]
     fn strips_cover_every_column_once() {
+        fn check(cols: usize, strips: impl Iterator<Item = Strip>) {
+            let mut next = 0;
+            for Strip { col, cols, width } in strips {
+                assert!(col == next && cols > 0 && cols <= width);
+                next += cols;
+            }
+            assert_eq!(next, cols);
+        }
         for isa in Isa::available() {
             for cols in 0..300 {
-                let mut next = 0;
-                for Strip { col, cols, width } in strips(isa, cols) {
-                    assert!(col == next && cols > 0 && cols <= width, "{isa}");
-                    next += cols;
-                }
-                assert_eq!(next, cols, "{isa}");
+                check(cols, strips(isa, cols));
+                (1..5).for_each(|threads| check(cols, shared_strips(isa, cols, threads)));
             }
         }
+    }
+
+    /// Five strips would be three and two for two threads; eight narrower ones are four each.
+    #[test]
+    fn strips_are_shared_evenly() {
+        let Some(isa) = Isa::avx512() else { return println!("skipped: this processor has no avx512") };
+        let count = |threads| shared_strips(isa, 256, threads).len();
+        assert_eq!([1, 2].map(count), [5, 8]);
     }
 
     /// Both layouts of A, tails in every direction.

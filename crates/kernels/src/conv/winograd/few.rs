@@ -9,22 +9,23 @@
 use super::image::{Pass, Weight, row};
 use super::loops::{Collect, Place, Spread, loops};
 use crate::conv::buffer::{spaced, with_buffer};
-use crate::gemm::strips::{Block, Strip, product, strips};
+use crate::gemm::strips::{Block, Strip, product, shared_strips, strips};
 use crate::pool::Shares;
 use crate::then::Then;
 use crate::{Isa, Pool};
 use std::ops::Range;
 
-/// Most tiles.
-const MOST_TILES: usize = 48;
+/// Most tiles: their products of a strip stay in the second-level cache.
+const MOST_TILES: usize = 128;
+/// Tasks for each thread, where tiles are cut, and fewest tiles of one.
+const EACH: usize = 4;
+const LEAST: usize = 16;
 /// Fewest channels on either side.
 const CHANNELS: usize = 128;
-/// Tiles of a task.
-const TILES: usize = 48;
 /// Tiles that a task transforms.
 const SPREAD: usize = 8;
 /// Rows of the weight that are transformed at once.
-const ROWS: usize = 32;
+const ROWS: usize = 64;
 
 /// Whether this order pays.
 pub(super) fn applies(pass: &Pass) -> bool {
@@ -72,19 +73,28 @@ pub(super) fn run(
         unsafe { (loops(isa, pass.form).windows)(&spread) };
     });
     let inputs = &*inputs;
-    let strips = strips(isa, pass.n);
-    let parts = pass.tiles.div_ceil(TILES);
     let target = Shares(target.as_mut_ptr());
-    pool.run(strips.len() * parts, &|task| {
-        let strip = strips.clone().nth(task / parts).expect("a strip for each task");
-        let first = task % parts * TILES;
-        let tiles = first..pass.tiles.min(first + TILES);
-        strip_of_tiles(pass, isa, strip, tiles, inputs, weight, bias, then, &target);
+    let task = |strip, tiles| one_strip(pass, isa, strip, tiles, inputs, weight, bias, then, &target);
+    if weight.kept.is_empty() {
+        let strips = shared_strips(isa, pass.n, pool.threads());
+        return pool.run(strips.len(), &|t| {
+            task(strips.clone().nth(t).expect("a strip for each task"), 0..pass.tiles);
+        });
+    }
+    // The strips as they were kept. Cutting the tiles as well costs nothing here.
+    let strips = strips(isa, pass.n);
+    let wanted = if pool.threads() == 1 { 1 } else { (EACH * pool.threads()).div_ceil(strips.len()) };
+    let parts = wanted.clamp(1, pass.tiles.div_ceil(LEAST));
+    let len = pass.tiles.div_ceil(parts);
+    pool.run(strips.len() * parts, &|t| {
+        let (strip, first) = (t / parts, t % parts * len);
+        let strip = strips.clone().nth(strip).expect("a strip for each task");
+        task(strip, first.min(pass.tiles)..pass.tiles.min(first + len));
     });
 }
 
 #[allow(clippy::too_many_arguments, reason = "the operands of one strip")]
-fn strip_of_tiles(
+fn one_strip(
     pass: &Pass,
     isa: Isa,
     strip: Strip,
@@ -96,7 +106,7 @@ fn strip_of_tiles(
     target: &Shares<f32>,
 ) {
     let (points, row, point) = (pass.form.points(), pass.row(), input_step(pass.k, pass.tiles));
-    let (u_step, step) = (spaced(ROWS * strip.width), spaced(TILES * strip.width));
+    let (u_step, step) = (spaced(ROWS * strip.width), spaced(tiles.len() * strip.width));
     with_buffer(|buffer| {
         let (own, products) = buffer.split_at_mut(points * u_step);
         let products = &mut products[..points * step];

@@ -11,12 +11,14 @@ use crate::then::Then;
 use crate::{Isa, Pool};
 use std::ops::Range;
 
-/// Most tiles of a block.
-const TILES: usize = 24;
+/// Most tiles of a block: each reads all of the weight.
+const TILES: usize = 48;
+/// Fewest, where fewer blocks would leave threads without work.
+const FEWEST: usize = 16;
 /// Columns of the widest strip.
 const WIDEST: usize = 64;
-/// Tasks that a pass is cut into, if there are so many blocks.
-const TASKS: usize = 16;
+/// Blocks that each thread should have, so that none waits long for the last one.
+const EACH: usize = 3;
 /// Columns that a thread transforms at once when it packs the weight.
 const COLUMNS: usize = 16;
 /// Rows of them.
@@ -82,10 +84,13 @@ impl Pass {
         row(self.k)
     }
 
-    /// Tiles of a block: as many as the buffer holds with their products.
-    fn block_len(&self) -> usize {
+    /// Tiles of a block: no more than the buffer holds with their products, and the same
+    /// number of equal blocks for each thread.
+    fn block_len(&self, threads: usize) -> usize {
         let fit = BUFFER / self.form.points() / (self.row() + WIDEST) - 1;
-        fit.min(TILES)
+        let wanted = if threads == 1 { 1 } else { (EACH * threads).min(self.tiles / FEWEST) };
+        let blocks = self.tiles.div_ceil(fit.min(TILES)).max(wanted).next_multiple_of(threads);
+        self.tiles.div_ceil(blocks).max(1)
     }
 
     /// Panics if an operand has another length than the images.
@@ -137,16 +142,18 @@ impl Pass {
     ) {
         assert!(u.len() >= self.form.points() * self.weight_step(), "the weight is too short");
         let strips = strips(isa, self.n);
-        let len = self.block_len();
+        let len = self.block_len(pool.threads());
         let blocks = self.tiles.div_ceil(len);
-        let per_task = strips.len().div_ceil(TASKS.div_ceil(blocks.max(1)).clamp(1, strips.len().max(1)));
+        // Every part transforms the tiles of its block anew.
+        let cut = (2 * pool.threads()).div_ceil(blocks.max(1)).clamp(1, strips.len().max(1));
+        let per_task = strips.len().div_ceil(if pool.threads() == 1 { 1 } else { cut });
         let parts = strips.len().div_ceil(per_task.max(1));
         let target = Shares(target.as_mut_ptr());
         pool.run(blocks * parts, &|task| {
             let (first, part) = (task / parts * len, task % parts);
             let count = len.min(self.tiles - first);
             let strips = strips.clone().skip(part * per_task).take(per_task);
-            self.block(isa, (first, count), strips, source, u, bias, then, &target);
+            self.block(isa, (first, count, len), strips, source, u, bias, then, &target);
         });
     }
 
@@ -154,7 +161,7 @@ impl Pass {
     fn block(
         &self,
         isa: Isa,
-        (tile, count): (usize, usize),
+        (tile, count, len): (usize, usize, usize),
         strips: impl Iterator<Item = Strip>,
         source: &[f32],
         u: &[f32],
@@ -165,7 +172,7 @@ impl Pass {
         let loops = loops(isa, self.form);
         let (points, row) = (self.form.points(), self.row());
         with_buffer(|buffer| {
-            let point = spaced(self.block_len() * row);
+            let point = spaced(len * row);
             let (v, products) = buffer.split_at_mut(points * point);
             let place = Place { point, width: row, panel: 0, row };
             let grid = &self.source;
@@ -178,7 +185,7 @@ impl Pass {
                 (loops.windows)(&Spread { grid, tile, count, channels: 0..self.k, image, place, to });
             }
             for strip in strips {
-                let step = spaced(self.block_len() * strip.width);
+                let step = spaced(len * strip.width);
                 assert!(products.len() >= points * step, "the buffer is too small");
                 for t in 0..points {
                     let block = Block {

@@ -126,25 +126,24 @@ impl Problem<'_> {
             };
             pool.run(n.div_ceil(TURNED), &|t| {
                 let (sums, col, cols) = (&sums, t * TURNED, TURNED.min(n - t * TURNED));
-                // SAFETY: a task owns the sums of its columns of C; all lie in the buffer.
-                let own = unsafe { std::slice::from_raw_parts_mut(sums.0.add(col * width), cols * width) };
-                for (sums, j) in own.chunks_exact_mut(width).zip(col..) {
-                    match self.start {
-                        Start::Zero => sums[..m].fill(0.0),
-                        Start::Bias(bias) => sums[..m].fill(bias[j]),
-                        // SAFETY: column j of C, which belongs to this task.
-                        Start::Accumulate => {
-                            (0..m).for_each(|i| sums[i] = unsafe { *self.c.0.add(i * n + j) })
-                        }
+                let each = |f: &dyn Fn(*mut f32, *mut f32, usize)| {
+                    for (j, i) in (col..col + cols).flat_map(|j| (0..m).map(move |i| (j, i))) {
+                        // SAFETY: columns of C and their sums belong to one task; both lie in
+                        // their allocations.
+                        unsafe { f(sums.0.add(j * width + i), self.c.0.add(i * n + j), j) };
                     }
-                }
+                };
+                // SAFETY: as above.
+                each(&|sum, c, j| unsafe {
+                    *sum = match self.start {
+                        Start::Zero => 0.0,
+                        Start::Bias(bias) => bias[j],
+                        Start::Accumulate => *c,
+                    };
+                });
                 turned.rows(Source::Direct, &[group], 0, col, cols, 0, k);
-                for (sums, j) in own.chunks_exact(width).zip(col..) {
-                    for (i, sum) in sums[..m].iter().enumerate() {
-                        // SAFETY: column j of C, which belongs to this task.
-                        unsafe { *self.c.0.add(i * n + j) = *sum };
-                    }
-                }
+                // SAFETY: as above.
+                each(&|sum, c, _| unsafe { *c = *sum });
             });
         });
     }
