@@ -34,11 +34,10 @@ fn widths(isa: Isa) -> (usize, usize, usize) {
 
 /// The strips of `cols` columns, from left to right.
 pub(crate) fn strips(isa: Isa, cols: usize) -> impl ExactSizeIterator<Item = Strip> + Clone {
-    let (lanes, wide, most) = widths(isa);
-    cut(cols, lanes, wide, most)
+    shared_strips(isa, cols, 1)
 }
 
-/// The same, narrower where each of `threads` has less to do then.
+/// The same, narrower where each of several threads has less to do then.
 pub(crate) fn shared_strips(
     isa: Isa,
     cols: usize,
@@ -47,12 +46,8 @@ pub(crate) fn shared_strips(
     let (lanes, wide, most) = widths(isa);
     let narrow = wide - 1;
     let longest = |wide: usize| cols.div_ceil(lanes * wide).div_ceil(threads) * wide;
-    let (wide, most) =
-        if threads > 1 && longest(narrow) < longest(wide) { (narrow, narrow) } else { (wide, most) };
-    cut(cols, lanes, wide, most)
-}
-
-fn cut(cols: usize, lanes: usize, wide: usize, most: usize) -> impl ExactSizeIterator<Item = Strip> + Clone {
+    let narrower = threads > 1 && longest(narrow) < longest(wide);
+    let (wide, most) = if narrower { (narrow, narrow) } else { (wide, most) };
     let vectors = cols.div_ceil(lanes);
     let mut count = vectors.div_ceil(wide);
     if count > 1 && vectors % wide == 1 && most > wide {

@@ -9,7 +9,7 @@
 use super::image::{Pass, Weight, row};
 use super::loops::{Collect, Place, Spread, loops};
 use crate::conv::buffer::{spaced, with_buffer};
-use crate::gemm::strips::{Block, Strip, product, shared_strips, strips};
+use crate::gemm::strips::{Block, Strip, product, shared_strips};
 use crate::pool::Shares;
 use crate::then::Then;
 use crate::{Isa, Pool};
@@ -54,7 +54,7 @@ pub(super) fn run(
     scratch: &mut [f32],
     target: &mut [f32],
 ) {
-    let (row, point) = (pass.row(), input_step(pass.k, pass.tiles));
+    let (row, point, threads) = (pass.row(), input_step(pass.k, pass.tiles), pool.threads());
     let inputs = &mut scratch[..pass.form.points() * point];
     let to = Shares(inputs.as_mut_ptr());
     pool.run(pass.tiles.div_ceil(SPREAD), &|task| {
@@ -73,23 +73,18 @@ pub(super) fn run(
         unsafe { (loops(isa, pass.form).windows)(&spread) };
     });
     let inputs = &*inputs;
-    let target = Shares(target.as_mut_ptr());
-    let task = |strip, tiles| one_strip(pass, isa, strip, tiles, inputs, weight, bias, then, &target);
-    if weight.kept.is_empty() {
-        let strips = shared_strips(isa, pass.n, pool.threads());
-        return pool.run(strips.len(), &|t| {
-            task(strips.clone().nth(t).expect("a strip for each task"), 0..pass.tiles);
-        });
-    }
-    // The strips as they were kept. Cutting the tiles as well costs nothing here.
-    let strips = strips(isa, pass.n);
-    let wanted = if pool.threads() == 1 { 1 } else { (EACH * pool.threads()).div_ceil(strips.len()) };
+    // A weight that was kept has the strips of one thread; there cutting the tiles costs nothing.
+    let kept = !weight.kept.is_empty();
+    let strips = shared_strips(isa, pass.n, if kept { 1 } else { threads });
+    let wanted = if kept && threads > 1 { (EACH * threads).div_ceil(strips.len()) } else { 1 };
     let parts = wanted.clamp(1, pass.tiles.div_ceil(LEAST));
-    let len = pass.tiles.div_ceil(parts);
-    pool.run(strips.len() * parts, &|t| {
-        let (strip, first) = (t / parts, t % parts * len);
-        let strip = strips.clone().nth(strip).expect("a strip for each task");
-        task(strip, first.min(pass.tiles)..pass.tiles.min(first + len));
+    let part = pass.tiles.div_ceil(parts);
+    let target = Shares(target.as_mut_ptr());
+    pool.run(strips.len() * parts, &|task| {
+        let strip = strips.clone().nth(task / parts).expect("a strip for each task");
+        let first = (task % parts * part).min(pass.tiles);
+        let tiles = first..pass.tiles.min(first + part);
+        one_strip(pass, isa, strip, tiles, inputs, weight, bias, then, &target);
     });
 }
 
