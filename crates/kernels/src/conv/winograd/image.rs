@@ -85,12 +85,13 @@ impl Pass {
     }
 
     /// Tiles of a block: no more than the buffer holds with their products, and the same
-    /// number of equal blocks for each thread.
+    /// number of equal blocks for each thread, if they are not too few for that.
     fn block_len(&self, threads: usize) -> usize {
         let fit = BUFFER / self.form.points() / (self.row() + WIDEST) - 1;
         let wanted = if threads == 1 { 1 } else { (EACH * threads).min(self.tiles / FEWEST) };
-        let blocks = self.tiles.div_ceil(fit.min(TILES)).max(wanted).next_multiple_of(threads);
-        self.tiles.div_ceil(blocks).max(1)
+        let blocks = self.tiles.div_ceil(fit.min(TILES)).max(wanted).max(1);
+        let even = blocks.next_multiple_of(threads);
+        self.tiles.div_ceil(if self.tiles >= even * FEWEST / 2 { even } else { blocks }).max(1)
     }
 
     /// Panics if an operand has another length than the images.
@@ -142,11 +143,12 @@ impl Pass {
     ) {
         assert!(u.len() >= self.form.points() * self.weight_step(), "the weight is too short");
         let strips = strips(isa, self.n);
-        let len = self.block_len(pool.threads());
+        let threads = pool.threads();
+        let len = self.block_len(threads);
         let blocks = self.tiles.div_ceil(len);
         // Every part transforms the tiles of its block anew.
-        let cut = (2 * pool.threads()).div_ceil(blocks.max(1)).clamp(1, strips.len().max(1));
-        let per_task = strips.len().div_ceil(if pool.threads() == 1 { 1 } else { cut });
+        let cut = if threads == 1 { 1 } else { (2 * threads).div_ceil(blocks.max(1)) };
+        let per_task = strips.len().div_ceil(cut.min(strips.len().max(1)));
         let parts = strips.len().div_ceil(per_task.max(1));
         let target = Shares(target.as_mut_ptr());
         pool.run(blocks * parts, &|task| {

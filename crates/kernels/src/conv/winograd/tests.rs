@@ -485,7 +485,7 @@ fn threads_and_instruction_sets_do_not_change_a_bit() {
         for form in forms(&c) {
             let mut all = Vec::new();
             for isa in fused() {
-                for threads in [1, 2, 3, 7] {
+                for threads in [1, 2, 3, 7, 40] {
                     all.push(passes(isa, &Pool::new(threads), &c, form, 9, &o));
                 }
             }
