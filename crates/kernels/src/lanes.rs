@@ -359,12 +359,12 @@ mod x86 {
         #[inline(always)]
         unsafe fn unless_at_most(self, y: Self, bound: Self) -> Self {
             // SAFETY: the caller has AVX-512F.
-            unsafe { _mm512_maskz_mov_ps(!_mm512_cmp_ps_mask::<_CMP_LE_OQ>(y, bound), self) }
+            unsafe { _mm512_maskz_mov_ps(_mm512_cmp_ps_mask::<_CMP_NLE_UQ>(y, bound), self) }
         }
         #[inline(always)]
         unsafe fn unless_at_least(self, y: Self, bound: Self) -> Self {
             // SAFETY: the caller has AVX-512F.
-            unsafe { _mm512_maskz_mov_ps(!_mm512_cmp_ps_mask::<_CMP_GE_OQ>(y, bound), self) }
+            unsafe { _mm512_maskz_mov_ps(_mm512_cmp_ps_mask::<_CMP_NGE_UQ>(y, bound), self) }
         }
         #[inline(always)]
         unsafe fn at_most(self, bound: Self) -> Self {

@@ -4,11 +4,10 @@ use super::micro::{MAX_ROWS, MAX_VECTORS, Table, Tile, TileFn, Tiles, Vector, co
 use crate::lanes::Lanes;
 use crate::then::{After, activate};
 use std::arch::x86_64::{
-    __m256, __m256i, _mm_castps_pd, _mm_loadu_ps, _mm_movehl_ps, _mm_store_ss, _mm_storel_pd, _mm_storeu_ps,
-    _mm256_castps128_ps256, _mm256_castps256_ps128, _mm256_cmpgt_epi32, _mm256_extractf128_ps,
-    _mm256_fmadd_ps, _mm256_insertf128_ps, _mm256_loadu_ps, _mm256_maskload_ps, _mm256_set1_epi32,
-    _mm256_set1_ps, _mm256_setr_epi32, _mm256_setzero_ps, _mm256_shuffle_ps, _mm256_storeu_ps,
-    _mm256_unpackhi_ps, _mm256_unpacklo_ps,
+    __m256, __m256i, _mm_castps_pd, _mm_movehl_ps, _mm_store_ss, _mm_storel_pd, _mm_storeu_ps,
+    _mm256_castps256_ps128, _mm256_cmpgt_epi32, _mm256_extractf128_ps, _mm256_fmadd_ps, _mm256_loadu_ps,
+    _mm256_maskload_ps, _mm256_set1_epi32, _mm256_set1_ps, _mm256_setr_epi32, _mm256_setzero_ps,
+    _mm256_storeu_ps,
 };
 
 impl Vector for __m256 {
@@ -150,104 +149,5 @@ pub(super) static TILES: Tiles = Tiles {
     half: 0,
     few: None,
     copy,
-    transpose,
+    transpose: super::transpose::avx2,
 };
-
-/// `to[j * to_row + i] = from[i * from_row + j]` for i below `rows`, j below `cols`.
-/// Elements of `to` between `rows` and the next multiple of 8, but below `to_row`,
-/// may be overwritten.
-///
-/// # Safety
-/// Requires AVX2; all elements must lie inside both allocations, and
-/// `(cols - 1) * to_row + to_row` elements of `to`.
-#[target_feature(enable = "avx2")]
-pub(super) unsafe fn transpose(
-    from: *const f32,
-    from_row: usize,
-    to: *mut f32,
-    to_row: usize,
-    rows: usize,
-    cols: usize,
-) {
-    let (whole_rows, whole) = (rows / 8 * 8, cols / 4 * 4);
-    // SAFETY: the caller answers for the elements on both sides.
-    unsafe {
-        // A cache line of each row at a time, all rows before the next line: reads
-        // use whole lines, and the target is written from front to back.
-        for line in (0..whole).step_by(16) {
-            for i in (0..whole_rows).step_by(8) {
-                for j in (line..whole.min(line + 16)).step_by(4) {
-                    four_columns::<true>(
-                        from.add(i * from_row + j),
-                        from_row,
-                        to.add(j * to_row + i),
-                        to_row,
-                        8,
-                    );
-                }
-            }
-            let (i, height) = (whole_rows, rows - whole_rows);
-            if height == 0 {
-                continue;
-            }
-            for j in (line..whole.min(line + 16)).step_by(4) {
-                let (from, to) = (from.add(i * from_row + j), to.add(j * to_row + i));
-                // What is stored beyond a short column, the next columns overwrite, as
-                // long as there are any.
-                if i + 8 <= to_row || (i == 0 && (j + 3) * to_row + 8 <= cols * to_row) {
-                    four_columns::<true>(from, from_row, to, to_row, height);
-                } else {
-                    four_columns::<false>(from, from_row, to, to_row, height);
-                }
-            }
-        }
-        for j in whole..cols {
-            for i in 0..rows {
-                *to.add(j * to_row + i) = *from.add(i * from_row + j);
-            }
-        }
-    }
-}
-
-/// Four columns of at most eight rows; `SPARE` if eight elements of each column
-/// of the target may be written, in the order of columns.
-///
-/// # Safety
-/// As for [`transpose`].
-#[target_feature(enable = "avx2")]
-#[inline]
-unsafe fn four_columns<const SPARE: bool>(
-    from: *const f32,
-    from_row: usize,
-    to: *mut f32,
-    to_row: usize,
-    height: usize,
-) {
-    // SAFETY: the caller answers for the elements on both sides.
-    unsafe {
-        // A row that is not there is another one's double: its elements are
-        // overwritten or never read.
-        let at = |i: usize| _mm_loadu_ps(from.add(i.min(height - 1) * from_row));
-        // Rows i and i + 4 share a vector: then two steps inside its halves do.
-        let mut r = [_mm256_setzero_ps(); 4];
-        for (i, r) in r.iter_mut().enumerate() {
-            *r = _mm256_insertf128_ps::<1>(_mm256_castps128_ps256(at(i)), at(i + 4));
-        }
-        let low = [_mm256_unpacklo_ps(r[0], r[1]), _mm256_unpacklo_ps(r[2], r[3])];
-        let high = [_mm256_unpackhi_ps(r[0], r[1]), _mm256_unpackhi_ps(r[2], r[3])];
-        let columns = [
-            _mm256_shuffle_ps::<0x44>(low[0], low[1]),
-            _mm256_shuffle_ps::<0xEE>(low[0], low[1]),
-            _mm256_shuffle_ps::<0x44>(high[0], high[1]),
-            _mm256_shuffle_ps::<0xEE>(high[0], high[1]),
-        ];
-        for (j, column) in columns.into_iter().enumerate() {
-            let to = to.add(j * to_row);
-            if SPARE {
-                _mm256_storeu_ps(to, column);
-            } else {
-                column.store_masked(__m256::mask(height), to);
-            }
-        }
-    }
-}

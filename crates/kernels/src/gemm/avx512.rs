@@ -221,5 +221,5 @@ pub(super) static TILES: Tiles = Tiles {
     half: Half::LANES,
     few: Some(super::few::TILES),
     copy,
-    transpose: super::avx2::transpose,
+    transpose: super::transpose::avx512,
 };

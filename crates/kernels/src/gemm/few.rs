@@ -1,41 +1,52 @@
 //! AVX-512: tiles of at most four columns, with which rows of C end whose length is
 //! a little more than whole vectors.
 //!
-//! A tile of `micro.rs` would leave at least twelve of sixteen lanes without work. Here
-//! a vector of sums holds four rows: lane 4 i + j is row i and column j. Each step
-//! multiplies the row of B, repeated for each of the four, with an element of A,
-//! repeated for each column. Elements receive their products in the order of `mod.rs`.
+//! A tile of `micro.rs` would leave at least twelve of sixteen lanes without work. Where
+//! rows of A are adjacent, a vector of sums holds four rows: lane 4 i + j is row i and
+//! column j. Each step multiplies the row of B, repeated for each of the four, with an
+//! element of A, repeated for each column. Where rows of A lie apart, a vector of sums is
+//! one column of 16 rows, whose elements of A are turned round 16 inner indices at a time.
+//! Elements receive their products in the order of `mod.rs`.
 
+use super::drive::even_parts;
 use super::micro::{First, Tile, TileFn};
+use super::transpose::{SIDE, lines, quarters, square};
 use crate::then::{After, activate};
 use std::arch::x86_64::*;
 
 /// Columns, at most.
 pub(super) const COLS: usize = 4;
-/// Rows, at most: eight chains of multiply-adds hide how long one takes.
-pub(super) const ROWS: usize = 32;
+/// Rows, at most.
+pub(super) const ROWS: usize = 128;
+/// Adjacent rows at a time: eight chains of multiply-adds hide how long one takes.
+const ADJACENT: usize = 32;
 
 /// `[packed]`.
-pub(super) const TILES: [TileFn; 2] = [few::<false>, few::<true>];
+pub(super) const TILES: [TileFn; 2] = [apart, adjacent];
 
+/// Rows of A that are adjacent.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-unsafe fn few<const PACKED: bool>(t: &Tile) {
-    // SAFETY: this function enables the features; the caller answers for the operands.
-    unsafe {
-        let (whole, rest) = (t.rows / 4, t.rows % 4);
-        match whole {
-            0 => {}
-            1 => quads::<1, PACKED>(t, 0, 4),
-            2 => quads::<2, PACKED>(t, 0, 4),
-            3 => quads::<3, PACKED>(t, 0, 4),
-            4 => quads::<4, PACKED>(t, 0, 4),
-            5 => quads::<5, PACKED>(t, 0, 4),
-            6 => quads::<6, PACKED>(t, 0, 4),
-            7 => quads::<7, PACKED>(t, 0, 4),
-            _ => quads::<8, PACKED>(t, 0, 4),
-        }
-        if rest > 0 {
-            quads::<1, PACKED>(t, 4 * whole, rest);
+unsafe fn adjacent(t: &Tile) {
+    let step = even_parts(t.rows, ADJACENT).next_multiple_of(4);
+    for r in (0..t.rows).step_by(step) {
+        let rows = step.min(t.rows - r);
+        let (whole, rest) = (rows / 4, rows % 4);
+        // SAFETY: this function enables the features; the caller answers for the operands.
+        unsafe {
+            match whole {
+                0 => {}
+                1 => quads::<1>(t, r, 4),
+                2 => quads::<2>(t, r, 4),
+                3 => quads::<3>(t, r, 4),
+                4 => quads::<4>(t, r, 4),
+                5 => quads::<5>(t, r, 4),
+                6 => quads::<6>(t, r, 4),
+                7 => quads::<7>(t, r, 4),
+                _ => quads::<8>(t, r, 4),
+            }
+            if rest > 0 {
+                quads::<1>(t, r + 4 * whole, rest);
+            }
         }
     }
 }
@@ -74,13 +85,34 @@ unsafe fn join(rows: [__m128; 4]) -> __m512 {
     }
 }
 
+/// Stores four rows of at most four columns, the rows `stride` apart, of which `rows` exist.
+///
+/// # Safety
+/// As [`load`], to write.
+#[inline(always)]
+unsafe fn store(v: __m512, to: *mut f32, stride: usize, rows: usize, cols: usize) {
+    // SAFETY: the caller's; lanes outside the mask are not written.
+    unsafe {
+        let mask = ((1_u32 << cols) - 1) as __mmask8;
+        let parts = [
+            _mm512_castps512_ps128(v),
+            _mm512_extractf32x4_ps::<1>(v),
+            _mm512_extractf32x4_ps::<2>(v),
+            _mm512_extractf32x4_ps::<3>(v),
+        ];
+        for (i, part) in parts.into_iter().enumerate().take(rows) {
+            _mm_mask_storeu_ps(to.add(i * stride), mask, part);
+        }
+    }
+}
+
 /// Sums of Q times four rows from row `r` on; of the last four `rows` exist.
 ///
 /// # Safety
 /// The instruction set must be present, and the strides must keep all elements of the
 /// tile inside their allocations.
 #[inline(always)]
-unsafe fn quads<const Q: usize, const PACKED: bool>(t: &Tile, r: usize, rows: usize) {
+unsafe fn quads<const Q: usize>(t: &Tile, r: usize, rows: usize) {
     // SAFETY: the caller answers for the operands; masks and doubled rows keep what is
     // cut inside them.
     unsafe {
@@ -96,10 +128,9 @@ unsafe fn quads<const Q: usize, const PACKED: bool>(t: &Tile, r: usize, rows: us
             }
         }
         // Outside the loops: a question inside them would be asked in each step.
-        match (PACKED, t.n == COLS) {
-            (true, true) => adjacent::<Q, true>(t, r, rows, &mut sums),
-            (true, false) => adjacent::<Q, false>(t, r, rows, &mut sums),
-            (false, _) => apart::<Q>(t, r, rows, &mut sums),
+        match t.n == COLS {
+            true => products::<Q, true>(t, r, rows, &mut sums),
+            false => products::<Q, false>(t, r, rows, &mut sums),
         }
         if !t.last.add.is_null() {
             let add = t.last.add.add(r * t.c_row);
@@ -110,17 +141,8 @@ unsafe fn quads<const Q: usize, const PACKED: bool>(t: &Tile, r: usize, rows: us
         if t.last.after != After::Nothing {
             sums.iter_mut().for_each(|sum| *sum = activate(*sum, t.last.after));
         }
-        let mask = ((1_u32 << t.n) - 1) as __mmask8;
         for (q, sum) in sums.into_iter().enumerate() {
-            let parts = [
-                _mm512_castps512_ps128(sum),
-                _mm512_extractf32x4_ps::<1>(sum),
-                _mm512_extractf32x4_ps::<2>(sum),
-                _mm512_extractf32x4_ps::<3>(sum),
-            ];
-            for (i, part) in parts.into_iter().enumerate().take(rows) {
-                _mm_mask_storeu_ps(c.add((4 * q + i) * t.c_row), mask, part);
-            }
+            store(sum, c.add(4 * q * t.c_row), t.c_row, rows, t.n);
         }
     }
 }
@@ -130,7 +152,7 @@ unsafe fn quads<const Q: usize, const PACKED: bool>(t: &Tile, r: usize, rows: us
 /// # Safety
 /// As [`quads`].
 #[inline(always)]
-unsafe fn adjacent<const Q: usize, const WHOLE: bool>(
+unsafe fn products<const Q: usize, const WHOLE: bool>(
     t: &Tile,
     r: usize,
     rows: usize,
@@ -153,60 +175,100 @@ unsafe fn adjacent<const Q: usize, const WHOLE: bool>(
     }
 }
 
-/// The products of rows of A that lie apart, 16 inner indices at a time.
+/// Rows of A that lie apart.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+unsafe fn apart(t: &Tile) {
+    let count = t.rows.div_ceil(SIDE);
+    assert!(count <= ROWS / SIDE, "more rows than a tile has");
+    // SAFETY: this function enables the features; the caller answers for the operands.
+    // Rows that do not exist are the last one's double, columns zeros.
+    unsafe {
+        let mut sums = [[_mm512_setzero_ps(); COLS]; ROWS / SIDE];
+        let sums = &mut sums[..count];
+        match t.first {
+            First::Zero => {}
+            First::Bias(bias) => {
+                sums.fill([0, 1, 2, 3].map(|j: usize| _mm512_set1_ps(*bias.add(j.min(t.n - 1)))))
+            }
+            First::Load => {
+                for (g, sums) in sums.iter_mut().enumerate() {
+                    *sums = by_columns(t, t.c, g);
+                }
+            }
+        }
+        let mut from = [t.a; SIDE];
+        for k in (0..t.k).step_by(SIDE) {
+            let depth = SIDE.min(t.k - k);
+            // Where the compiler knows each place.
+            let mut b = [0.0f32; COLS * SIDE];
+            for (i, b) in b.chunks_exact_mut(COLS).enumerate().take(depth) {
+                _mm_storeu_ps(b.as_mut_ptr(), first(t.b.add((k + i) * t.b_row), t.n));
+            }
+            for (g, sums) in sums.iter_mut().enumerate() {
+                let (a, rows) = (t.a.add(g * SIDE * t.a_row + k), SIDE.min(t.rows - g * SIDE));
+                let x = if rows == SIDE && depth == SIDE {
+                    square(lines(a, t.a_row))
+                } else {
+                    for (i, from) in from.iter_mut().enumerate() {
+                        *from = a.add(i.min(rows - 1) * t.a_row);
+                    }
+                    let mask = ((1_u32 << depth) - 1) as __mmask16;
+                    square(from.map(|from| _mm512_maskz_loadu_ps(mask, from)))
+                };
+                let mut sum = *sums;
+                // Unrolled by hand: otherwise the sums live in memory.
+                macro_rules! steps {
+                    ($depth:expr, $($i:literal)*) => {$(
+                        if $i < $depth {
+                            sum[0] = _mm512_fmadd_ps(x[$i], _mm512_set1_ps(b[4 * $i]), sum[0]);
+                            sum[1] = _mm512_fmadd_ps(x[$i], _mm512_set1_ps(b[4 * $i + 1]), sum[1]);
+                            sum[2] = _mm512_fmadd_ps(x[$i], _mm512_set1_ps(b[4 * $i + 2]), sum[2]);
+                            sum[3] = _mm512_fmadd_ps(x[$i], _mm512_set1_ps(b[4 * $i + 3]), sum[3]);
+                        }
+                    )*};
+                }
+                if depth == SIDE {
+                    steps!(SIDE, 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
+                } else {
+                    steps!(depth, 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14);
+                }
+                *sums = sum;
+            }
+        }
+        for (g, sums) in sums.iter_mut().enumerate() {
+            if !t.last.add.is_null() {
+                let add = by_columns(t, t.last.add, g);
+                for (sum, add) in sums.iter_mut().zip(add) {
+                    *sum = _mm512_add_ps(*sum, add);
+                }
+            }
+            if t.last.after != After::Nothing {
+                sums.iter_mut().for_each(|sum| *sum = activate(*sum, t.last.after));
+            }
+            // Vector i: the rows i, i + 4, i + 8 and i + 12.
+            for (i, part) in quarters(*sums).into_iter().enumerate() {
+                let first = g * SIDE + i;
+                if first < t.rows {
+                    let rows = (t.rows - first).div_ceil(4).min(4);
+                    store(part, t.c.add(first * t.c_row), 4 * t.c_row, rows, t.n);
+                }
+            }
+        }
+    }
+}
+
+/// Four columns of the group `g` of 16 rows of C, or of what has its shape.
 ///
 /// # Safety
-/// As [`quads`].
+/// As [`load`], for the rows that exist.
 #[inline(always)]
-unsafe fn apart<const Q: usize>(t: &Tile, r: usize, rows: usize, sums: &mut [__m512; Q]) {
-    // SAFETY: the caller answers for the operands.
+unsafe fn by_columns(t: &Tile, from: *const f32, g: usize) -> [__m512; COLS] {
+    // SAFETY: the caller's; rows that do not exist are doubles of others.
     unsafe {
-        let a = t.a.add(r * t.a_row);
-        let whole = t.k / 16 * 16;
-        for k in (0..whole).step_by(16) {
-            // Four columns of B, without a mask.
-            let (mut own, mut b, mut b_row) = ([0.0f32; 64], t.b.add(k * t.b_row), t.b_row);
-            if t.n < COLS {
-                for (i, own) in own.chunks_exact_mut(4).enumerate() {
-                    _mm_storeu_ps(own.as_mut_ptr(), first(b.add(i * b_row), t.n));
-                }
-                (b, b_row) = (own.as_ptr(), 4);
-            }
-            for (q, sum) in sums.iter_mut().enumerate() {
-                let line = |i: usize| _mm512_loadu_ps(a.add((4 * q + i.min(rows - 1)) * t.a_row + k));
-                let lines = [line(0), line(1), line(2), line(3)];
-                // Vector i: the inner indices from 4 i on, of each row in turn.
-                let low = [
-                    _mm512_shuffle_f32x4::<0x44>(lines[0], lines[1]),
-                    _mm512_shuffle_f32x4::<0x44>(lines[2], lines[3]),
-                ];
-                let high = [
-                    _mm512_shuffle_f32x4::<0xEE>(lines[0], lines[1]),
-                    _mm512_shuffle_f32x4::<0xEE>(lines[2], lines[3]),
-                ];
-                let steps = [
-                    _mm512_shuffle_f32x4::<0x88>(low[0], low[1]),
-                    _mm512_shuffle_f32x4::<0xDD>(low[0], low[1]),
-                    _mm512_shuffle_f32x4::<0x88>(high[0], high[1]),
-                    _mm512_shuffle_f32x4::<0xDD>(high[0], high[1]),
-                ];
-                for (i, x) in steps.into_iter().enumerate() {
-                    let b = b.add(4 * i * b_row);
-                    let row = |j: usize| _mm512_broadcast_f32x4(_mm_loadu_ps(b.add(j * b_row)));
-                    *sum = _mm512_fmadd_ps(_mm512_permute_ps::<0x00>(x), row(0), *sum);
-                    *sum = _mm512_fmadd_ps(_mm512_permute_ps::<0x55>(x), row(1), *sum);
-                    *sum = _mm512_fmadd_ps(_mm512_permute_ps::<0xAA>(x), row(2), *sum);
-                    *sum = _mm512_fmadd_ps(_mm512_permute_ps::<0xFF>(x), row(3), *sum);
-                }
-            }
-        }
-        for k in whole..t.k {
-            let row = _mm512_broadcast_f32x4(first(t.b.add(k * t.b_row), t.n));
-            for (q, sum) in sums.iter_mut().enumerate() {
-                let element = |i: usize| _mm_set1_ps(*a.add((4 * q + i.min(rows - 1)) * t.a_row + k));
-                let x = join([element(0), element(1), element(2), element(3)]);
-                *sum = _mm512_fmadd_ps(x, row, *sum);
-            }
-        }
+        quarters([0, 1, 2, 3].map(|i: usize| {
+            let first = (g * SIDE + i).min(t.rows - 1);
+            let rows = (t.rows - first).div_ceil(4).min(4);
+            load(from.add(first * t.c_row), 4 * t.c_row, rows, t.n)
+        }))
     }
 }

@@ -26,10 +26,14 @@ pub(crate) type Fill<'a> = &'a (dyn Fn(Range<usize>, Range<usize>, &mut [f32], u
 
 /// Inner indices of a written block of A.
 const KC: usize = 384;
+/// The same for at most [`MC`] rows and a packed B from memory, whose panels come as long rows.
+const LONG_KC: usize = 960;
+/// A packed B of so many elements comes from memory.
+const FAR: usize = 1 << 18;
 /// Rows of a written block of A; a whole number of tiles of either height.
 const MC: usize = 96;
-/// Most elements between rows of a written block of A.
-const A_STRIDE: usize = KC | 16;
+/// Elements of tiles whose rows take a detour.
+const DETOUR: usize = MAX_ROWS * MAX_VECTORS * 16;
 /// Elements of the packed block of B.
 const PANEL: usize = 512 * 960;
 
@@ -50,6 +54,8 @@ struct Rows<'a> {
     /// The steps of that block.
     pb: usize,
     kb: usize,
+    /// Whether B comes from memory.
+    far: bool,
 }
 
 /// C = start + A·B, where `fill` writes blocks of A (m×k) and row r of C begins
@@ -83,19 +89,19 @@ pub(crate) fn rows(
     let (tiles, unit) = steps_of(isa);
     let c = Shares(c.as_mut_ptr());
     each_block(tiles, unit, (k, n), |block, groups| {
-        let run = |panels: Shares<f32>| {
+        let run = |panels: Shares<f32>, far| {
             let Panels { jc, pb, kb, .. } = block;
-            let p = Rows { tiles, fill, start, then, isa, k, unit, layout, c, b: panels, jc, pb, kb };
+            let p = Rows { tiles, fill, start, then, isa, k, unit, layout, c, b: panels, jc, pb, kb, far };
             p.run(pool, m, groups);
         };
         match b {
             Operand::Matrix(b) => pack::with_b_buffer(PANEL, |panels| {
                 block.pack(isa, pool, unit, b, groups, panels);
-                run(Shares(panels.as_mut_ptr()));
+                run(Shares(panels.as_mut_ptr()), false);
             }),
             // Nobody writes through the pointer.
             Operand::Packed { panels, .. } => {
-                run(Shares(panels[whole(panels) + block.at..].as_ptr().cast_mut()));
+                run(Shares(panels[whole(panels) + block.at..].as_ptr().cast_mut()), k * n >= FAR);
             }
         }
     });
@@ -189,6 +195,9 @@ impl Panels {
 impl Rows<'_> {
     /// All rows for one packed block of B, cut into tasks.
     fn run(&self, pool: &Pool, m: usize, groups: &[Group]) {
+        if self.far && m <= MC && groups.len() >= pool.threads() {
+            return self.few_rows(pool, m, groups);
+        }
         let height = groups[0].height(self.tiles);
         let nc = groups.iter().map(|g| g.cols).sum::<usize>();
         let wanted = (m * nc * self.kb / TASK).clamp(1, MAX_TASKS);
@@ -198,16 +207,38 @@ impl Rows<'_> {
         let col_blocks = groups.len().div_ceil(per_block);
         pool.run(row_blocks * col_blocks, &|t| {
             let (r, g) = (t / col_blocks * rows, t % col_blocks * per_block);
-            self.task(r..(r + rows).min(m), &groups[g..(g + per_block).min(groups.len())]);
+            let rows = r..(r + rows).min(m);
+            let groups = &groups[g..(g + per_block).min(groups.len())];
+            self.task(rows.clone(), KC, groups.iter().map(|group| (*group, rows.clone())));
         });
     }
 
-    fn task(&self, rows: Range<usize>, groups: &[Group]) {
-        let depth = even_parts(self.kb, KC / self.unit);
+    /// All of a few rows, so that a panel of B comes from memory to one core: each thread has
+    /// as many groups of columns, and of those left over some rows.
+    fn few_rows(&self, pool: &Pool, m: usize, groups: &[Group]) {
+        let threads = pool.threads();
+        let own = groups.len() / threads;
+        let (groups, rest) = groups.split_at(own * threads);
+        let part = m.div_ceil(threads);
+        pool.run(threads, &|t| {
+            let own = groups[t * own..][..own].iter().map(|group| (*group, 0..m));
+            let part = (t * part).min(m)..((t + 1) * part).min(m);
+            self.task(0..m, LONG_KC, own.chain(rest.iter().map(|group| (*group, part.clone()))));
+        });
+    }
+
+    /// Some rows, and of these for each group of columns some; `most` inner indices at a time.
+    fn task(
+        &self,
+        rows: Range<usize>,
+        most: usize,
+        groups: impl Iterator<Item = (Group, Range<usize>)> + Clone,
+    ) {
+        let depth = even_parts(self.kb, most / self.unit);
         // A stride that is no power of two, so that rows fall into different cache sets.
         let spaced = |len: usize| len.next_multiple_of(16) | 16;
         let (written, stride) = (spaced(depth * self.unit), spaced(depth));
-        pack::with_a_buffer(MC * A_STRIDE, |a| {
+        pack::with_a_buffer(MC * (most | 16), |a| {
             for ic in rows.clone().step_by(MC) {
                 let mc = MC.min(rows.end - ic);
                 for pc in (0..self.kb).step_by(depth) {
@@ -218,11 +249,13 @@ impl Rows<'_> {
                     if self.unit == 2 {
                         bf16::pair_columns(self.isa, a, (mc, len), written, stride);
                     }
-                    for group in groups {
-                        let step = group.height(self.tiles);
-                        for i in (0..mc).step_by(step) {
-                            let a = a[i * stride..].as_ptr();
-                            self.tile(*group, ic + i, step.min(mc - i), (pc, kc), (a, stride));
+                    for (group, of) in groups.clone() {
+                        let (first, end) = (of.start.max(ic), of.end.min(ic + mc));
+                        let most = group.height(self.tiles).min(DETOUR / (group.vectors * self.tiles.lanes));
+                        let step = even_parts(end.saturating_sub(first), most).max(1);
+                        for i in (first..end).step_by(step) {
+                            let a = a[(i - ic) * stride..].as_ptr();
+                            self.tile(group, i, step.min(end - i), (pc, kc), (a, stride));
                         }
                     }
                 }
@@ -278,7 +311,8 @@ impl Rows<'_> {
         }
         assert!(self.then.is_nothing(), "only evenly spaced rows have something that follows");
         // Rows of two lines: they take a detour, the tile knows one stride only.
-        let mut detour = [0.0; MAX_ROWS * MAX_VECTORS * 16];
+        let mut detour = [0.0; DETOUR];
+        assert!(rows * width <= DETOUR, "more rows than a detour has");
         for (i, row) in detour.chunks_exact_mut(width).take(rows).enumerate() {
             if matches!(first, First::Load) {
                 // SAFETY: as for `c_of`; the task owns the row's elements.

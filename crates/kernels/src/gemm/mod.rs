@@ -7,6 +7,7 @@
 //! | `avx512.rs`, `avx2.rs` | vector types, tile sizes, tables of tiles |
 //! | `few.rs` | tiles of at most four columns |
 //! | `pack.rs` | copies into the order in which tiles read |
+//! | `transpose.rs` | those that turn rows into columns |
 //! | `drive.rs` | loops over tiles: direct for small operands, packed for large |
 //! | `drive/whole.rs` | an operand that was packed before |
 //! | `strips.rs` | small products with cut columns (Winograd) |
@@ -41,6 +42,8 @@ pub mod scalar;
 pub(crate) mod strips;
 #[cfg(test)]
 mod tests;
+#[cfg(target_arch = "x86_64")]
+mod transpose;
 
 use crate::then::Then;
 use crate::{Isa, Pool, Real};

@@ -28,7 +28,7 @@ pub(in crate::gemm) static TILES: Tiles = Tiles {
     half: HalfPairs::LANES,
     few: None,
     copy,
-    transpose: crate::gemm::avx2::transpose,
+    transpose: crate::gemm::transpose::avx512,
 };
 
 /// Where the elements of two vectors of bfloat16 come from when they are interleaved.

@@ -26,11 +26,8 @@ impl Group {
 
     /// From one of its tiles to the next: what so many rows leave is no tile of a few.
     pub(super) fn step(&self, tiles: &Tiles, rows: usize) -> usize {
-        if tiles.are_few(self.cols) {
-            even_parts(rows, self.height(tiles)).next_multiple_of(4)
-        } else {
-            self.height(tiles)
-        }
+        let even = even_parts(rows, self.height(tiles)).max(1);
+        if tiles.are_few(self.cols) { even.next_multiple_of(4) } else { even }
     }
 }
 

@@ -1,0 +1,225 @@
+//! Copies that turn rows into columns.
+
+use super::micro::Vector;
+use std::arch::x86_64::*;
+use std::ops::Range;
+
+/// Rows and columns of the blocks of AVX-512.
+pub(super) const SIDE: usize = 16;
+
+/// `to[j * to_row + i] = from[i * from_row + j]` for i below `rows`, j below `cols`.
+/// Elements of `to` between `rows` and the next multiple of 8, but below `to_row`,
+/// may be overwritten.
+///
+/// # Safety
+/// Requires AVX2; all elements must lie inside both allocations, and
+/// `(cols - 1) * to_row + to_row` elements of `to`.
+#[target_feature(enable = "avx2")]
+pub(super) unsafe fn avx2(
+    from: *const f32,
+    from_row: usize,
+    to: *mut f32,
+    to_row: usize,
+    rows: usize,
+    cols: usize,
+) {
+    // SAFETY: the caller's.
+    unsafe { part(from, from_row, to, to_row, 0..rows, 0..cols) }
+}
+
+/// The same in blocks of 16 rows and columns, each of which costs half the shuffles.
+///
+/// # Safety
+/// As for [`avx2`], with AVX-512.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+pub(super) unsafe fn avx512(
+    from: *const f32,
+    from_row: usize,
+    to: *mut f32,
+    to_row: usize,
+    rows: usize,
+    cols: usize,
+) {
+    let (whole_rows, whole) = (rows / SIDE * SIDE, cols / SIDE * SIDE);
+    // SAFETY: the caller answers for the elements on both sides.
+    unsafe {
+        // First, because its stores may reach into the beginning of the next column.
+        part(from, from_row, to, to_row, whole_rows..rows, 0..cols);
+        for j in (0..whole).step_by(SIDE) {
+            for i in (0..whole_rows).step_by(SIDE) {
+                let columns = square(lines(from.add(i * from_row + j), from_row));
+                for (c, column) in columns.into_iter().enumerate() {
+                    _mm512_storeu_ps(to.add((j + c) * to_row + i), column);
+                }
+            }
+        }
+        part(from, from_row, to, to_row, 0..whole_rows, whole..cols);
+    }
+}
+
+/// The beginnings of 16 rows.
+///
+/// # Safety
+/// AVX-512F; 16 readable elements in each row.
+#[inline(always)]
+pub(super) unsafe fn lines(from: *const f32, stride: usize) -> [__m512; SIDE] {
+    // SAFETY: the caller's.
+    unsafe {
+        let mut lines = [_mm512_setzero_ps(); SIDE];
+        for (i, line) in lines.iter_mut().enumerate() {
+            *line = _mm512_loadu_ps(from.add(i * stride));
+        }
+        lines
+    }
+}
+
+/// Rows become columns: pairs, fours, then the quarters of the vectors.
+///
+/// # Safety
+/// AVX-512F.
+#[inline(always)]
+pub(super) unsafe fn square(rows: [__m512; SIDE]) -> [__m512; SIDE] {
+    // SAFETY: the caller has the instruction set.
+    unsafe {
+        let zero = _mm512_setzero_ps();
+        // Vector 4 i + c: rows 4 i to 4 i + 3 of the columns c, c + 4, c + 8, c + 12.
+        let mut fours = [zero; SIDE];
+        for (rows, fours) in rows.chunks_exact(4).zip(fours.chunks_exact_mut(4)) {
+            fours.copy_from_slice(&quarters([rows[0], rows[1], rows[2], rows[3]]));
+        }
+        let mut columns = [zero; SIDE];
+        for c in 0..4 {
+            let (a, b) = (fours[c], fours[4 + c]);
+            let first = [_mm512_shuffle_f32x4::<0x88>(a, b), _mm512_shuffle_f32x4::<0xDD>(a, b)];
+            let (a, b) = (fours[8 + c], fours[12 + c]);
+            let last = [_mm512_shuffle_f32x4::<0x88>(a, b), _mm512_shuffle_f32x4::<0xDD>(a, b)];
+            columns[c] = _mm512_shuffle_f32x4::<0x88>(first[0], last[0]);
+            columns[4 + c] = _mm512_shuffle_f32x4::<0x88>(first[1], last[1]);
+            columns[8 + c] = _mm512_shuffle_f32x4::<0xDD>(first[0], last[0]);
+            columns[12 + c] = _mm512_shuffle_f32x4::<0xDD>(first[1], last[1]);
+        }
+        columns
+    }
+}
+
+/// Four times four elements in each quarter of the vectors, rows to columns.
+///
+/// # Safety
+/// AVX-512F.
+#[inline(always)]
+pub(super) unsafe fn quarters(rows: [__m512; 4]) -> [__m512; 4] {
+    // SAFETY: the caller has the instruction set.
+    unsafe {
+        let [a, b, c, d] = rows;
+        let (low, high) = (
+            [_mm512_castps_pd(_mm512_unpacklo_ps(a, b)), _mm512_castps_pd(_mm512_unpacklo_ps(c, d))],
+            [_mm512_castps_pd(_mm512_unpackhi_ps(a, b)), _mm512_castps_pd(_mm512_unpackhi_ps(c, d))],
+        );
+        [
+            _mm512_castpd_ps(_mm512_unpacklo_pd(low[0], low[1])),
+            _mm512_castpd_ps(_mm512_unpackhi_pd(low[0], low[1])),
+            _mm512_castpd_ps(_mm512_unpacklo_pd(high[0], high[1])),
+            _mm512_castpd_ps(_mm512_unpackhi_pd(high[0], high[1])),
+        ]
+    }
+}
+
+/// Some rows and columns.
+///
+/// # Safety
+/// As for [`avx2`].
+#[target_feature(enable = "avx2")]
+unsafe fn part(
+    from: *const f32,
+    from_row: usize,
+    to: *mut f32,
+    to_row: usize,
+    rows: Range<usize>,
+    cols: Range<usize>,
+) {
+    if rows.is_empty() || cols.is_empty() {
+        return;
+    }
+    let whole_rows = rows.start + rows.len() / 8 * 8;
+    let whole = cols.start + cols.len() / 4 * 4;
+    // SAFETY: the caller answers for the elements on both sides.
+    unsafe {
+        // A cache line of each row at a time, all rows before the next line: reads
+        // use whole lines, and the target is written from front to back.
+        for line in (cols.start..whole).step_by(16) {
+            for i in (rows.start..whole_rows).step_by(8) {
+                for j in (line..whole.min(line + 16)).step_by(4) {
+                    four_columns::<true>(
+                        from.add(i * from_row + j),
+                        from_row,
+                        to.add(j * to_row + i),
+                        to_row,
+                        8,
+                    );
+                }
+            }
+            let (i, height) = (whole_rows, rows.end - whole_rows);
+            if height == 0 {
+                continue;
+            }
+            for j in (line..whole.min(line + 16)).step_by(4) {
+                let (from, to) = (from.add(i * from_row + j), to.add(j * to_row + i));
+                // What is stored beyond a short column, the next columns overwrite, as
+                // long as there are any.
+                if i + 8 <= to_row || (i == 0 && (j + 3) * to_row + 8 <= cols.end * to_row) {
+                    four_columns::<true>(from, from_row, to, to_row, height);
+                } else {
+                    four_columns::<false>(from, from_row, to, to_row, height);
+                }
+            }
+        }
+        for j in whole..cols.end {
+            for i in rows.clone() {
+                *to.add(j * to_row + i) = *from.add(i * from_row + j);
+            }
+        }
+    }
+}
+
+/// Four columns of at most eight rows; `SPARE` if eight elements of each column
+/// of the target may be written, in the order of columns.
+///
+/// # Safety
+/// As for [`avx2`].
+#[target_feature(enable = "avx2")]
+#[inline]
+unsafe fn four_columns<const SPARE: bool>(
+    from: *const f32,
+    from_row: usize,
+    to: *mut f32,
+    to_row: usize,
+    height: usize,
+) {
+    // SAFETY: the caller answers for the elements on both sides.
+    unsafe {
+        // A row that is not there is another one's double: its elements are
+        // overwritten or never read.
+        let at = |i: usize| _mm_loadu_ps(from.add(i.min(height - 1) * from_row));
+        // Rows i and i + 4 share a vector: then two steps inside its halves do.
+        let mut r = [_mm256_setzero_ps(); 4];
+        for (i, r) in r.iter_mut().enumerate() {
+            *r = _mm256_insertf128_ps::<1>(_mm256_castps128_ps256(at(i)), at(i + 4));
+        }
+        let low = [_mm256_unpacklo_ps(r[0], r[1]), _mm256_unpacklo_ps(r[2], r[3])];
+        let high = [_mm256_unpackhi_ps(r[0], r[1]), _mm256_unpackhi_ps(r[2], r[3])];
+        let columns = [
+            _mm256_shuffle_ps::<0x44>(low[0], low[1]),
+            _mm256_shuffle_ps::<0xEE>(low[0], low[1]),
+            _mm256_shuffle_ps::<0x44>(high[0], high[1]),
+            _mm256_shuffle_ps::<0xEE>(high[0], high[1]),
+        ];
+        for (j, column) in columns.into_iter().enumerate() {
+            let to = to.add(j * to_row);
+            if SPARE {
+                _mm256_storeu_ps(to, column);
+            } else {
+                Vector::store_masked(column, <__m256 as Vector>::mask(height), to);
+            }
+        }
+    }
+}
