@@ -146,13 +146,12 @@ pub fn forward_prepared<T: Real>(
     if isa != Isa::SCALAR
         && (gemm::packs(isa) || winograd::choose(conv).is_some())
         && !more.is_empty()
-        && let (Some(x), Some(weight), Some(bias), Some(more), Some(then)) =
-            (T::as_f32(x), T::as_f32(weight), T::as_f32(bias), T::as_f32(more), then.as_f32())
+        && let (Some(x), Some(bias), Some(more), Some(then)) =
+            (T::as_f32(x), T::as_f32(bias), T::as_f32(more), then.as_f32())
         && let (Some(scratch), Some(y)) = (T::as_f32_mut(scratch), T::as_f32_mut(y))
     {
         if let Some(form) = winograd::choose(conv) {
-            let (weight, bias) = ((weight, more), Some(bias));
-            return winograd::forward_kept(isa, pool, conv, form, n, x, weight, bias, then, scratch, y);
+            return winograd::forward_kept(isa, pool, conv, form, n, x, more, Some(bias), then, scratch, y);
         }
         #[cfg(target_arch = "x86_64")]
         if !conv.is_plain() {

@@ -20,6 +20,7 @@ fn cases() -> Vec<(&'static str, Conv)> {
         ("depthwise", conv([9, 8], [37, 37, 37], [3, 3], one, one, one)),
         ("indirect", conv([9, 11], [20, 35, 1], [3, 3], [2, 2], one, one)),
         ("indirect, deep", conv([5, 5], [200, 35, 1], [3, 3], [2, 2], one, one)),
+        ("indirect, few rows", conv([5, 5], [140, 210, 1], [3, 3], [2, 2], one, one)),
         ("groups", conv([6, 7], [12, 18, 3], [3, 3], [2, 1], one, one)),
     ]
 }
@@ -50,8 +51,9 @@ fn what_follows_equals_passes_of_their_own() {
 
 #[test]
 fn prepared_params_give_the_same_bits() {
-    for (name, c) in cases() {
-        let planned = 20;
+    // Of the larger batch more tiles than are few.
+    let larger = cases().into_iter().filter(|(name, _)| name.contains("few")).map(|case| (case, 40));
+    for ((name, c), planned) in cases().into_iter().map(|case| (case, 20)).chain(larger) {
         let (w, bias) = (values(c.weight_len(), 1.0, 2), values(c.out_channels, 1.0, 3));
         for isa in Isa::available() {
             let mut prepared = vec![f32::NAN; c.prepared_len(planned)];
@@ -59,10 +61,11 @@ fn prepared_params_give_the_same_bits() {
             for n in [1, 3, planned] {
                 let (x, add) = (values(c.in_len(n), 1.0, 1), values(c.out_len(n), 2.0, 4));
                 let then = Then { add: Some(add.as_slice()), after: After::Relu };
-                let (mut want, mut got) = (vec![f32::NAN; c.out_len(n)], vec![f32::NAN; c.out_len(n)]);
+                let mut want = vec![f32::NAN; c.out_len(n)];
                 let scratch = &mut poisoned(&c, n);
                 forward(isa, &Pool::serial(), &c, n, &x, &w, Some(&bias), then, scratch, &mut want);
                 for threads in [1, 3] {
+                    let mut got = vec![f32::NAN; c.out_len(n)];
                     let (pool, scratch) = (Pool::new(threads), &mut poisoned(&c, n));
                     forward_prepared(isa, &pool, &c, n, &x, &prepared, then, scratch, &mut got);
                     assert_eq!(bit_difference(&got, &want), None, "{name}, {isa}, n = {n}");

@@ -6,7 +6,8 @@
 //! it multiplies by them, unless they were transformed before and kept. Sums and their
 //! order are those of `image.rs`.
 
-use super::image::{Pass, Weight, row};
+use super::filter::{Kept, Weight};
+use super::image::{Pass, row};
 use super::loops::{Collect, Place, Spread, loops};
 use crate::conv::buffer::{spaced, with_buffer};
 use crate::gemm::strips::{Block, Strip, product, shared_strips};
@@ -73,8 +74,8 @@ pub(super) fn run(
         unsafe { (loops(isa, pass.form).windows)(&spread) };
     });
     let inputs = &*inputs;
-    // A weight that was kept has the strips of one thread; there cutting the tiles costs nothing.
-    let kept = !weight.kept.is_empty();
+    // Points that were kept have the strips of one thread; there cutting the tiles costs nothing.
+    let kept = matches!(weight.kept, Kept::Points(_));
     let strips = shared_strips(isa, pass.n, if kept { 1 } else { threads });
     let wanted = if kept && threads > 1 { (EACH * threads).div_ceil(strips.len()) } else { 1 };
     let parts = wanted.clamp(1, pass.tiles.div_ceil(LEAST));
@@ -105,7 +106,7 @@ fn one_strip(
     with_buffer(|buffer| {
         let (own, products) = buffer.split_at_mut(points * u_step);
         let products = &mut products[..points * step];
-        let depth = if weight.kept.is_empty() { ROWS } else { pass.k };
+        let depth = if matches!(weight.kept, Kept::Points(_)) { pass.k } else { ROWS };
         for c in (0..pass.k).step_by(depth) {
             let rows = c..pass.k.min(c + depth);
             let (u, u_step) = match weight.strip(strip) {

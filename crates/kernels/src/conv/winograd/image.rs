@@ -1,15 +1,14 @@
 //! The forward pass, and the gradient of the input: images into images.
 
-use super::loops::{Collect, Grid, Place, Spread, Taps, loops};
+use super::filter::{Kept, Weight, holds_points, points_len, taps_len, weight_step};
+use super::loops::{Collect, Grid, Place, Spread, loops};
 use super::{Form, few};
 use crate::conv::Conv;
 use crate::conv::buffer::{BUFFER, LINE, aligned, line, spaced, with_buffer};
-use crate::gemm::Mat;
-use crate::gemm::strips::{Block, Strip, product, strips, transpose};
+use crate::gemm::strips::{Block, Strip, product, strips};
 use crate::pool::Shares;
 use crate::then::Then;
 use crate::{Isa, Pool};
-use std::ops::Range;
 
 /// Most tiles of a block: each reads all of the weight.
 const TILES: usize = 48;
@@ -19,16 +18,6 @@ const FEWEST: usize = 16;
 const WIDEST: usize = 64;
 /// Blocks that each thread should have, so that none waits long for the last one.
 const EACH: usize = 3;
-/// Columns that a thread transforms at once when it packs the weight.
-const COLUMNS: usize = 16;
-/// Rows of them.
-const ROWS: usize = 16;
-/// Rows of a task that transforms the weight.
-const PART: usize = 64;
-/// Most elements of a transformed weight that is kept for few tiles.
-const KEPT: usize = 12 << 20;
-/// Most taps of a kernel.
-const MOST_TAPS: usize = 25;
 
 /// One direction: `k` channels in, `n` channels out.
 pub(super) struct Pass {
@@ -236,117 +225,10 @@ pub(super) fn row(channels: usize) -> usize {
     if channels < 128 { channels.next_multiple_of(LINE) } else { spaced(channels) }
 }
 
-/// Elements between the points of a transformed weight of `k` rows and `n` columns.
-fn weight_step(k: usize, n: usize) -> usize {
-    spaced(k * n.next_multiple_of(LINE))
-}
-
 pub(super) fn scratch_len(conv: &Conv, form: Form) -> usize {
     let (ins, outs) = (conv.in_channels, conv.out_channels);
     let all = weight_step(ins, outs).max(weight_step(outs, ins));
     form.points() * all.max(few::most_inputs(ins, outs)).max(few::most_inputs(outs, ins))
-}
-
-/// One direction's weight, to be transformed.
-#[derive(Clone, Copy)]
-pub(super) struct Weight<'a> {
-    form: Form,
-    /// [output channel][tap][input channel]
-    values: &'a [f32],
-    k: usize,
-    n: usize,
-    /// Whether rows are output channels and taps are turned, for the gradient of
-    /// the input; otherwise rows are input channels.
-    turned: bool,
-    /// All of it as [`keep`] has transformed it, or nothing.
-    pub(super) kept: &'a [f32],
-}
-
-impl<'a> Weight<'a> {
-    /// A strip of what was kept, and the elements between its points.
-    pub(super) fn strip(&self, strip: Strip) -> Option<(&'a [f32], usize)> {
-        (!self.kept.is_empty()).then(|| (&self.kept[strip.col * self.k..], weight_step(self.k, self.n)))
-    }
-
-    /// G w Gᵀ of some rows of a strip: point t of row r begins at
-    /// `to + t * to_step + (r - rows.start) * strip.width`.
-    ///
-    /// # Safety
-    /// These rows of every point have room for the strip's width and belong to
-    /// the caller.
-    pub(super) unsafe fn transform(
-        &self,
-        isa: Isa,
-        strip: Strip,
-        rows: Range<usize>,
-        to: *mut f32,
-        to_step: usize,
-    ) {
-        let Weight { form, values, k, n, turned, .. } = *self;
-        let loops = loops(isa, form);
-        if turned {
-            for (i, o) in rows.enumerate() {
-                let taps = Taps {
-                    from: values[o * form.taps() * n + strip.col..].as_ptr(),
-                    from_step: n,
-                    reversed: true,
-                    len: strip.cols,
-                    to: to.wrapping_add(i * strip.width),
-                    to_step,
-                };
-                // SAFETY: `Isa` proves the instruction set; the taps of this output
-                // channel lie in the weight, `n` elements apart.
-                unsafe { (loops.taps)(&taps) };
-            }
-            return;
-        }
-        let from = Mat::new(values, n, form.taps() * k);
-        // Taps with the output channels along the rows: [tap][input channel][COLUMNS].
-        let mut across = [0.0f32; MOST_TAPS * ROWS * COLUMNS];
-        for col in (strip.col..strip.col + strip.cols).step_by(COLUMNS) {
-            let outs = COLUMNS.min(n - col);
-            let len = COLUMNS.min(strip.col + strip.width - col);
-            for c in rows.clone().step_by(ROWS) {
-                let count = ROWS.min(rows.end - c);
-                for (tap, across) in across.chunks_exact_mut(ROWS * COLUMNS).take(form.taps()).enumerate() {
-                    let at = tap * k + c;
-                    transpose(isa, from, (col..col + outs, at..at + count), across, COLUMNS);
-                }
-                for i in 0..count {
-                    let row = c - rows.start + i;
-                    let taps = Taps {
-                        from: across[i * COLUMNS..].as_ptr(),
-                        from_step: ROWS * COLUMNS,
-                        reversed: false,
-                        len,
-                        to: to.wrapping_add(row * strip.width + col - strip.col),
-                        to_step,
-                    };
-                    // SAFETY: `Isa` proves the instruction set; rows of COLUMNS
-                    // elements, a whole number of vectors, were written above.
-                    unsafe { (loops.taps)(&taps) };
-                }
-            }
-        }
-    }
-
-    /// All of it: point t at `t * weight_step`, strips one after the other.
-    fn transform_all(&self, isa: Isa, pool: &Pool, u: &mut [f32]) {
-        let (k, to_step) = (self.k, weight_step(self.k, self.n));
-        let u = Shares(u[..self.form.points() * to_step].as_mut_ptr());
-        let (strips, parts) = (strips(isa, self.n), k.div_ceil(PART));
-        pool.run(strips.len() * parts, &|task| {
-            let strip = strips.clone().nth(task / parts).expect("a strip for each task");
-            let first = task % parts * PART;
-            let u = &u;
-            // SAFETY: the strip's panel has k rows of its width; these rows belong to
-            // this task.
-            unsafe {
-                let to = u.0.add(strip.col * k + first * strip.width);
-                self.transform(isa, strip, first..k.min(first + PART), to, to_step);
-            }
-        });
-    }
 }
 
 #[allow(clippy::too_many_arguments, reason = "the operands of one operation")]
@@ -365,26 +247,16 @@ pub(in crate::conv) fn forward(
 ) {
     assert_eq!(weight.len(), conv.weight_len(), "the weight has another length");
     let pass = Pass::forward(conv, form, n);
-    let weight = Weight { form, values: weight, k: pass.k, n: pass.n, turned: false, kept: &[] };
+    let weight = Weight { form, values: weight, k: pass.k, n: pass.n, turned: false, kept: Kept::Nothing };
     pass.convolve(isa, pool, x, weight, bias, then, scratch, y);
 }
 
-/// Elements of the transformed weight, if batches of `n` images are worth keeping it: four
-/// times those of the weight.
+/// Elements that [`super::keep`] writes for batches of up to `n` images.
 pub(in crate::conv) fn kept_len(conv: &Conv, form: Form, n: usize) -> usize {
-    let pass = Pass::forward(conv, form, n);
-    let len = form.points() * pass.weight_step() + LINE;
-    if few::applies(&pass) && len > KEPT { 0 } else { len }
+    if few::applies(&Pass::forward(conv, form, n)) { taps_len(conv, form) } else { points_len(conv, form) }
 }
 
-/// Transforms the weight, to be kept for [`forward_kept`].
-pub(in crate::conv) fn keep(isa: Isa, pool: &Pool, conv: &Conv, form: Form, weight: &[f32], to: &mut [f32]) {
-    assert_eq!(weight.len(), conv.weight_len(), "the weight has another length");
-    let (k, n) = (conv.in_channels, conv.out_channels);
-    Weight { form, values: weight, k, n, turned: false, kept: &[] }.transform_all(isa, pool, aligned(to));
-}
-
-/// [`forward`] with a weight that [`keep`] has transformed, or `weight` if nothing was kept.
+/// [`forward`] with a weight that [`super::keep`] has written.
 #[allow(clippy::too_many_arguments, reason = "the operands of one operation")]
 pub(in crate::conv) fn forward_kept(
     isa: Isa,
@@ -393,21 +265,21 @@ pub(in crate::conv) fn forward_kept(
     form: Form,
     n: usize,
     x: &[f32],
-    (weight, kept): (&[f32], &[f32]),
+    kept: &[f32],
     bias: Option<&[f32]>,
     then: Then<'_, f32>,
     scratch: &mut [f32],
     y: &mut [f32],
 ) {
     let pass = Pass::forward(conv, form, n);
-    if kept.is_empty() {
-        return forward(isa, pool, conv, form, n, x, weight, bias, then, scratch, y);
-    }
     pass.check(x, bias, then, y);
+    let points = holds_points(conv, form, kept);
     if few::applies(&pass) {
-        let weight = Weight { form, values: weight, k: pass.k, n: pass.n, turned: false, kept: line(kept) };
+        let kept = if points { Kept::Points(line(kept)) } else { Kept::Taps(line(kept)) };
+        let weight = Weight { form, values: &[], k: pass.k, n: pass.n, turned: false, kept };
         return few::run(&pass, isa, pool, x, weight, bias, then, aligned(scratch), y);
     }
+    assert!(points, "prepared for smaller batches");
     pass.run(isa, pool, x, line(kept), bias, then, y);
 }
 
@@ -425,6 +297,6 @@ pub(in crate::conv) fn backward_input(
 ) {
     assert_eq!(weight.len(), conv.weight_len(), "the weight has another length");
     let pass = Pass::backward(conv, form, n);
-    let weight = Weight { form, values: weight, k: pass.k, n: pass.n, turned: true, kept: &[] };
+    let weight = Weight { form, values: weight, k: pass.k, n: pass.n, turned: true, kept: Kept::Nothing };
     pass.convolve(isa, pool, g, weight, None, Then::default(), scratch, grad_x);
 }

@@ -6,6 +6,7 @@
 //! | `loops.rs` | transforms of tiles, for every instruction set |
 //! | `image.rs` | forward pass and gradient of the input |
 //! | `few.rs` | the same for few tiles and many weights |
+//! | `filter.rs` | their weight: transformed, or kept for that |
 //! | `weight.rs` | gradient of the weight |
 //!
 //! F(M, R) computes M×M outputs from R×R taps and a window of T×T inputs, T = M +
@@ -51,6 +52,7 @@
 //! by no more than it.
 
 mod few;
+mod filter;
 mod image;
 mod loops;
 mod points;
@@ -61,7 +63,8 @@ mod weight;
 use super::Conv;
 use super::buffer::LINE;
 
-pub(super) use image::{backward_input, forward, forward_kept, keep, kept_len};
+pub(super) use filter::keep;
+pub(super) use image::{backward_input, forward, forward_kept, kept_len};
 pub(super) use weight::backward_weight;
 
 /// Most channels: a block of transformed tiles must fit into the thread's buffer.
