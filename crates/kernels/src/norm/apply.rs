@@ -1,7 +1,7 @@
 //! Normalising with an activation and a sum in the same pass.
 
 use super::tail::{Nothing, Relu, Relu6, Tail, with_tail};
-use super::vectors::{Columns, Normalizing};
+use super::vectors::{Columns, Next, Normalizing};
 use super::{After, TASK, Tiled, rows_of, together};
 use crate::lanes::{Lanes, streamed};
 use crate::memory::bypasses;
@@ -100,7 +100,7 @@ impl<F: Tail> VectorKernel for Normalize<'_, f32, F> {
         let width = together(channels) * channels;
         let by = [self.by.mean, self.by.scale, self.by.beta].map(Tiled::new);
         let stream = bypasses(self.total, width, V::LANES, self.y.as_ptr());
-        for (at, columns) in Columns::of(self.x.len(), width) {
+        for (at, columns) in Columns::of(self.x.len(), width, Next::of(self.total)) {
             let mut normalizing = Normalizing {
                 x: &self.x[at.clone()],
                 add: self.add.map(|add| &add[at.clone()]),

@@ -3,7 +3,7 @@
 use super::apply::normalized;
 use super::statistics::merge;
 use super::tail::{Nothing, Relu, Relu6, Tail, with_tail};
-use super::vectors::{Arriving, Columns, Gradient};
+use super::vectors::{Arriving, Columns, Gradient, Next};
 use super::{After, BLOCK_ROWS, TASK, Tiled, partial_len, rows_of, together};
 use crate::lanes::{Lanes, streamed};
 use crate::memory::bypasses;
@@ -46,6 +46,7 @@ struct Sums<'a, T, F> {
     dy: &'a [T],
     by: Backward<'a, T>,
     partial: &'a mut [T],
+    next: Next,
     tail: F,
 }
 
@@ -105,22 +106,25 @@ impl<F: Tail> VectorKernel for Sums<'_, f32, F> {
         let width = together(channels) * channels;
         let by = [Tiled::new(self.by.mean), Tiled::new(self.by.scale), Tiled::new(self.by.beta)];
         let blocks = self.x.chunks(BLOCK_ROWS * channels).zip(self.dy.chunks(BLOCK_ROWS * channels));
-        for ((x, dy), to) in blocks.zip(self.partial.chunks_exact_mut(2 * channels)) {
+        let count = blocks.len();
+        for ((b, (x, dy)), to) in blocks.enumerate().zip(self.partial.chunks_exact_mut(2 * channels)) {
             let (gamma, beta) = to.split_at_mut(channels);
             let (mut dgamma, mut dbeta) = (super::Sums::new(gamma), super::Sums::new(beta));
-            let columns = Columns { width, groups: x.len() / width };
-            let (x, last_x) = x.split_at(columns.groups * width);
-            let (dy, last_dy) = dy.split_at(columns.groups * width);
-            let mut arriving = Arriving {
-                x,
-                dy,
-                by: [by[0].get(width), by[1].get(width), by[2].get(width)],
-                dgamma: dgamma.get(width),
-                dbeta: dbeta.get(width),
-                tail: self.tail,
-            };
-            // SAFETY: the caller has the instruction set.
-            unsafe { columns.each::<V>(&mut arriving, V::LANES / 4) };
+            let whole = x.len() / width * width;
+            let next = self.next.of_block(b, count, BLOCK_ROWS * channels);
+            for (at, columns) in Columns::of(whole, width, next) {
+                let mut arriving = Arriving {
+                    x: &x[at.clone()],
+                    dy: &dy[at],
+                    by: [by[0].get(width), by[1].get(width), by[2].get(width)],
+                    dgamma: dgamma.get(width),
+                    dbeta: dbeta.get(width),
+                    tail: self.tail,
+                };
+                // SAFETY: the caller has the instruction set.
+                unsafe { columns.each::<V>(&mut arriving, V::LANES / 4) };
+            }
+            let (last_x, last_dy) = (&x[whole..], &dy[whole..]);
             let n = last_x.len();
             let by = [by[0].get(n), by[1].get(n), by[2].get(n)];
             sums_row::<f32, F>([last_x, last_dy], by, dgamma.get(n), dbeta.get(n));
@@ -180,7 +184,7 @@ pub fn gradient_sums<T: Real>(
     assert_eq!(dy.len(), x.len(), "input and gradient differ in length");
     assert_eq!(partial.len(), partial_len(rows, channels), "block sums");
     let block = BLOCK_ROWS * channels;
-    let count = TASK.div_ceil(block);
+    let (count, next) = (TASK.div_ceil(block), Next::of(x.len()));
     pool.chunks_mut_back(partial, 2 * channels * count, |i, partial| {
         let at = i * count * block..x.len().min((i + 1) * count * block);
         let (x, dy) = (&x[at.clone()], &dy[at]);
@@ -188,9 +192,9 @@ pub fn gradient_sums<T: Real>(
             && let (Some(x), Some(dy), Some(by)) = (T::as_f32(x), T::as_f32(dy), by.as_f32())
         {
             let partial = T::as_f32_mut(partial).expect("one element type");
-            return with_tail!(after, tail => dispatch_vectors(isa, Sums { x, dy, by, partial, tail }));
+            return with_tail!(after, tail => dispatch_vectors(isa, Sums { x, dy, by, partial, next, tail }));
         }
-        with_tail!(after, tail => dispatch(isa, Sums { x, dy, by, partial, tail }));
+        with_tail!(after, tail => dispatch(isa, Sums { x, dy, by, partial, next, tail }));
     });
     let partial = &*partial;
     merge(pool, sums.0, sums.1, |first, dgamma, dbeta| {
@@ -254,7 +258,7 @@ impl<F: Tail> VectorKernel for InputGrad<'_, f32, F> {
         let Backward { mean, rstd, scale, beta } = self.by;
         let by = [mean, scale, beta, rstd, self.sums.0, self.sums.1].map(Tiled::new);
         let stream = bypasses(self.total, width, V::LANES, self.dx.as_ptr());
-        for (at, columns) in Columns::of(self.x.len(), width) {
+        for (at, columns) in Columns::of(self.x.len(), width, Next::of(self.total)) {
             let mut gradient = Gradient {
                 x: &self.x[at.clone()],
                 dy: &self.dy[at.clone()],

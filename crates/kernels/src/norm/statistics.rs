@@ -1,6 +1,6 @@
 //! Mean and squared differences of each channel, in one pass over memory.
 
-use super::vectors::{Adding, Columns, Squares};
+use super::vectors::{Adding, Columns, Next, Squares};
 use super::{BLOCK_ROWS, Sums, TASK, Tiled, partial_len, rows_of, together};
 use crate::lanes::Lanes;
 use crate::simd::{Arith, Kernel, VectorKernel, dispatch, dispatch_vectors};
@@ -15,6 +15,7 @@ struct Blocks<'a, T> {
     x: &'a [T],
     /// Two rows of channels for each block.
     partial: &'a mut [T],
+    next: Next,
 }
 
 /// The mean of a block from its sum, as every part here computes it.
@@ -78,20 +79,26 @@ impl VectorKernel for Blocks<'_, f32> {
         let channels = self.channels;
         let width = together(channels) * channels;
         let blocks = self.x.chunks(BLOCK_ROWS * channels);
-        for (block, to) in blocks.zip(self.partial.chunks_exact_mut(2 * channels)) {
+        let count = blocks.len();
+        for ((b, block), to) in blocks.enumerate().zip(self.partial.chunks_exact_mut(2 * channels)) {
             let (sum, squares) = to.split_at_mut(channels);
-            let columns = Columns { width, groups: block.len() / width };
-            let (x, rest) = block.split_at(columns.groups * width);
+            let next = self.next.of_block(b, count, BLOCK_ROWS * channels);
+            let (x, rest) = block.split_at(block.len() / width * width);
             let mut sums = Sums::new(sum);
-            // SAFETY: the caller has the instruction set.
-            unsafe { columns.each::<V>(&mut Adding { x, to: sums.get(width) }, 8) };
+            for (at, columns) in Columns::of(x.len(), width, next) {
+                let mut adding = Adding { x: &x[at], to: sums.get(width) };
+                // SAFETY: the caller has the instruction set.
+                unsafe { columns.each::<V>(&mut adding, 8) };
+            }
             add_row(rest, sums.get(rest.len()));
             sums.fold();
             let (sum, share) = (Tiled::new(sum), share(block.len() / channels));
             let mut squares = Sums::new(squares);
-            let mut adding = Squares { x, sum: sum.get(width), share, to: squares.get(width) };
-            // SAFETY: the caller has the instruction set.
-            unsafe { columns.each::<V>(&mut adding, V::LANES / 2) };
+            for (at, columns) in Columns::of(x.len(), width, Next::Near) {
+                let mut adding = Squares { x: &x[at], sum: sum.get(width), share, to: squares.get(width) };
+                // SAFETY: the caller has the instruction set.
+                unsafe { columns.each::<V>(&mut adding, V::LANES / 2) };
+            }
             add_square_row(rest, sum.get(rest.len()), share, squares.get(rest.len()));
             squares.fold();
         }
@@ -165,16 +172,16 @@ pub fn statistics<T: Real>(isa: Isa, pool: &Pool, x: &[T], to: Statistics<'_, T>
     assert_eq!(to.squares.len(), channels, "the channel vectors differ in length");
     assert_eq!(to.partial.len(), partial_len(rows, channels), "block sums");
     let block = BLOCK_ROWS * channels;
-    let count = TASK.div_ceil(block);
+    let (count, next) = (TASK.div_ceil(block), Next::of(x.len()));
     pool.chunks_mut_back(to.partial, 2 * channels * count, |i, partial| {
         let end = x.len().min((i + 1) * count * block);
         let x = &x[i * count * block..end];
         if isa != Isa::SCALAR
             && let (Some(x), Some(partial)) = (T::as_f32(x), T::as_f32_mut(partial))
         {
-            return dispatch_vectors(isa, Blocks { channels, x, partial });
+            return dispatch_vectors(isa, Blocks { channels, x, partial, next });
         }
-        dispatch(isa, Blocks { channels, x, partial });
+        dispatch(isa, Blocks { channels, x, partial, next });
     });
     let partial = &*to.partial;
     merge(pool, to.mean, to.squares, |first, mean, squares| {

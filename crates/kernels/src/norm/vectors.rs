@@ -3,7 +3,7 @@
 //! no vector takes.
 
 use super::tail::Tail;
-use crate::lanes::{Lanes, prefetch};
+use crate::lanes::{Lanes, prefetch_near};
 use std::ops::Range;
 
 /// `n` elements: a `WHOLE` vector or its beginning.
@@ -35,9 +35,10 @@ unsafe fn store<V: Lanes, const WHOLE: bool>(value: V, to: *mut f32, n: usize) {
     unsafe { if WHOLE { value.store(to) } else { value.store_first(to, n) } }
 }
 
-/// Elements between what is read and what is asked for: whoever walks some columns first
-/// asks for all of them, or memory would hand out lines with gaps.
-const AHEAD: usize = 1 << 11;
+/// Elements of a block, about: while it is walked, as many of the next are asked for.
+const BLOCK: usize = 1 << 11;
+/// Tensors of so many elements are in no core's cache.
+const FAR: usize = 1 << 20;
 
 /// Columns of a group of rows, which a [`Down`] walks from its first group to the last.
 #[derive(Clone, Copy)]
@@ -45,6 +46,36 @@ pub(super) struct Columns {
     /// Elements of a group.
     pub(super) width: usize,
     pub(super) groups: usize,
+    /// From the first element to the first that is asked for meanwhile, in the order in
+    /// which it lies; or 0.
+    ahead: isize,
+}
+
+/// What a task goes on with.
+#[derive(Clone, Copy)]
+pub(super) enum Next {
+    /// Nothing is to be asked for.
+    Near,
+    Behind,
+    /// At the end of these elements what begins so many in front of them
+    /// ([`crate::Pool::chunks_mut_back`]), before that what lies behind.
+    InFront(usize),
+}
+
+impl Next {
+    /// Behind, if a tensor of `len` elements may lie in memory.
+    pub(super) fn of(len: usize) -> Next {
+        if len < FAR { Next::Near } else { Next::Behind }
+    }
+
+    /// For block `at` of `count` blocks of `len` elements, of which a task has `count` and
+    /// the next task those in front of them.
+    pub(super) fn of_block(self, at: usize, count: usize, len: usize) -> Next {
+        match self {
+            Next::Behind if at + 1 == count => Next::InFront((at + count) * len),
+            same => same,
+        }
+    }
 }
 
 /// What happens to the elements of some neighbouring columns, group after group.
@@ -62,12 +93,31 @@ pub(super) trait Down {
 }
 
 impl Columns {
-    /// Of so many elements the whole groups, and what is left, as a group of its own.
+    /// So many elements, cut into blocks of whole groups and what is left, a group of its own.
     #[inline(always)]
-    pub(super) fn of(len: usize, width: usize) -> [(Range<usize>, Columns); 2] {
-        let groups = len / width;
-        let (whole, rest) = (groups * width, len % width);
-        [(0..whole, Columns { width, groups }), (whole..len, Columns { width: rest, groups: 1 })]
+    pub(super) fn of(len: usize, width: usize, next: Next) -> impl Iterator<Item = (Range<usize>, Columns)> {
+        let whole = len / width * width;
+        let most = if matches!(next, Next::Near) { whole.max(1) } else { (BLOCK / width).max(1) * width };
+        let cut = move |at: usize| (at, most.min(whole - at), width);
+        let rest = (whole < len).then_some((whole, len - whole, len - whole));
+        (0..whole).step_by(most).map(cut).chain(rest).map(move |(at, size, width)| {
+            let ahead = match next {
+                Next::Near => 0,
+                Next::InFront(back) if at + size >= whole => -((at + back) as isize),
+                Next::Behind | Next::InFront(_) => size as isize,
+            };
+            (at..at + size, Columns { width, groups: size / width, ahead })
+        })
+    }
+
+    /// What lies `ahead` of N vectors of group `group` from column `at` on, if blocks are
+    /// asked for from one end to the other.
+    #[inline(always)]
+    fn ask<V: Lanes, const N: usize>(self, of: *const f32, at: usize, group: usize) {
+        if self.ahead != 0 {
+            let done = at * self.groups + group * N * V::LANES;
+            prefetch_near(of.wrapping_offset(self.ahead).wrapping_add(done), N * V::LANES);
+        }
     }
 
     /// All columns, at most `most` vectors (8, 4 or 2) at a time.
@@ -103,7 +153,7 @@ impl Columns {
     }
 }
 
-/// Adds each column of `x` to `to`, which begins at zero.
+/// Adds each column of `x` to `to`.
 pub(super) struct Adding<'a> {
     pub(super) x: &'a [f32],
     pub(super) to: &'a mut [f32],
@@ -116,9 +166,10 @@ impl Down for Adding<'_> {
         assert!(by.groups * by.width <= self.x.len() && end <= by.width && end <= self.to.len());
         // SAFETY: asserted.
         unsafe {
-            let mut sums = [V::splat(0.0); N];
+            let [mut sums] = rows::<V, 1, N, WHOLE>([&*self.to], at, n);
             for group in 0..by.groups {
                 let x = self.x.as_ptr().add(group * by.width + at);
+                by.ask::<V, N>(self.x.as_ptr(), at, group);
                 for (j, sum) in sums.iter_mut().enumerate() {
                     *sum = sum.add(load::<V, WHOLE>(x.add(j * V::LANES), n));
                 }
@@ -147,7 +198,7 @@ impl Down for Squares<'_> {
         // SAFETY: asserted.
         unsafe {
             let share = V::splat(self.share);
-            let (mut sums, mut mean) = ([V::splat(0.0); N], [share; N]);
+            let ([mut sums], mut mean) = (rows::<V, 1, N, WHOLE>([&*self.to], at, n), [share; N]);
             for (j, mean) in mean.iter_mut().enumerate() {
                 *mean = load::<V, WHOLE>(self.sum.as_ptr().add(at + j * V::LANES), n).mul(share);
             }
@@ -193,15 +244,13 @@ impl<F: Tail> Down for Arriving<'_, F> {
         );
         // SAFETY: asserted.
         unsafe {
-            let (mut dgamma, mut dbeta) = ([V::splat(0.0); N], [V::splat(0.0); N]);
+            let [mut dgamma, mut dbeta] = rows::<V, 2, N, WHOLE>([&*self.dgamma, &*self.dbeta], at, n);
             let [mean, scale, beta] = rows::<V, 3, N, WHOLE>(self.by, at, n);
             for group in 0..columns.groups {
                 let first = group * columns.width + at;
                 let (x, dy) = (self.x.as_ptr().add(first), self.dy.as_ptr().add(first));
-                if at == 0 {
-                    prefetch(x.wrapping_add(AHEAD), columns.width);
-                    prefetch(dy.wrapping_add(AHEAD), columns.width);
-                }
+                columns.ask::<V, N>(self.x.as_ptr(), at, group);
+                columns.ask::<V, N>(self.dy.as_ptr(), at, group);
                 for j in 0..N {
                     let x = load::<V, WHOLE>(x.add(j * V::LANES), n).sub(mean[j]);
                     let mut g = load::<V, WHOLE>(dy.add(j * V::LANES), n);
@@ -247,6 +296,10 @@ impl<F: Tail> Down for Normalizing<'_, F> {
             for group in 0..by.groups {
                 let first = group * by.width + at;
                 let (x, y) = (self.x.as_ptr().add(first), self.y.as_mut_ptr().add(first));
+                by.ask::<V, N>(self.x.as_ptr(), at, group);
+                if let Some(add) = self.add {
+                    by.ask::<V, N>(add.as_ptr(), at, group);
+                }
                 for j in 0..N {
                     let next = j * V::LANES;
                     let mut v = load::<V, WHOLE>(x.add(next), n).sub(mean[j]).mul(scale[j]).add(beta[j]);
@@ -314,10 +367,8 @@ impl<F: Tail> Down for Gradient<'_, F> {
             for group in 0..by.groups {
                 let first = group * by.width + at;
                 let (x, dy) = (self.x.as_ptr().add(first), self.dy.as_ptr().add(first));
-                if at == 0 {
-                    prefetch(x.wrapping_add(AHEAD), by.width);
-                    prefetch(dy.wrapping_add(AHEAD), by.width);
-                }
+                by.ask::<V, N>(self.x.as_ptr(), at, group);
+                by.ask::<V, N>(self.dy.as_ptr(), at, group);
                 let dx = self.dx.as_mut_ptr().add(first);
                 for j in 0..N {
                     let next = j * V::LANES;
