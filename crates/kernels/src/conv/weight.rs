@@ -9,7 +9,7 @@ use super::buffer::{BUFFER, LINE, spaced, with_buffer};
 use super::gather::Gather;
 use crate::gemm::bf16;
 use crate::gemm::strips::{Block, product, product_of_pairs, strips};
-use crate::lanes::prefetch;
+use crate::lanes::prefetch_near;
 use crate::memory::crowded;
 use crate::pool::Shares;
 use crate::{Isa, Pool};
@@ -17,6 +17,9 @@ use std::ops::Range;
 
 /// Pixels of a block.
 const PIXELS: usize = 192;
+/// Elements of a block whose operands stay where they lie, and the fewest pixels of one.
+const NEAR: usize = 1 << 10;
+const FEWEST: usize = 8;
 /// Most output channels of a task.
 const ROWS: usize = 256;
 /// Most columns of a task; whole strips of any instruction set.
@@ -214,13 +217,14 @@ impl Operands<'_> {
     fn across(&self, rows: Range<usize>, cols: Range<usize>, pixels: Range<usize>, c: *mut f32) {
         let strips = strips(self.isa, rows.len());
         let gather = self.gather;
+        let block = (NEAR / (rows.len() + cols.len())).clamp(FEWEST, PIXELS);
         with_buffer(|turned| {
-            for p in pixels.clone().step_by(PIXELS) {
-                let k = PIXELS.min(pixels.end - p);
+            for p in pixels.clone().step_by(block) {
+                let k = block.min(pixels.end - p);
                 let x = self.image[p * gather.pixel + gather.channel + cols.start..].as_ptr();
                 let g = self.g[p * self.g_row + rows.start..].as_ptr();
                 for (done, strip) in strips.clone().enumerate() {
-                    let next = [done, done + 1].map(|d| (p + k + d * PIXELS / strips.len()).min(pixels.end));
+                    let next = [done, done + 1].map(|d| (p + k + d * block / strips.len()).min(pixels.end));
                     self.announce(next[0]..next[1], &rows, &cols);
                     let product_of = Block {
                         rows: cols.len(),
@@ -264,12 +268,12 @@ impl Operands<'_> {
     fn announce(&self, pixels: Range<usize>, rows: &Range<usize>, cols: &Range<usize>) {
         let gather = self.gather;
         for p in pixels.clone() {
-            prefetch(self.g.as_ptr().wrapping_add(p * self.g_row + rows.start), rows.len());
+            prefetch_near(self.g.as_ptr().wrapping_add(p * self.g_row + rows.start), rows.len());
         }
         if gather.is_plain() {
             for p in pixels {
                 let at = p * gather.pixel + gather.channel + cols.start;
-                prefetch(self.image.as_ptr().wrapping_add(at), cols.len());
+                prefetch_near(self.image.as_ptr().wrapping_add(at), cols.len());
             }
         } else if gather.taps == [1, 1] {
             for p in pixels {
@@ -278,7 +282,7 @@ impl Operands<'_> {
                     let [height, width] = gather.source;
                     let at = ((image * height + h) * width + w) * gather.pixel;
                     let at = at + gather.channel + cols.start;
-                    prefetch(self.image.as_ptr().wrapping_add(at), cols.len());
+                    prefetch_near(self.image.as_ptr().wrapping_add(at), cols.len());
                 }
             }
         }
