@@ -53,12 +53,7 @@ pub(crate) trait Lanes: Copy {
 #[inline(always)]
 pub(crate) fn prefetch(from: *const f32, len: usize) {
     #[cfg(target_arch = "x86_64")]
-    for at in (0..len).step_by(16) {
-        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
-        // SAFETY: a prefetch has no effect on memory and never faults; SSE is
-        // part of every x86-64.
-        unsafe { _mm_prefetch::<_MM_HINT_T1>(from.wrapping_add(at).cast()) };
-    }
+    ask::<{ std::arch::x86_64::_MM_HINT_T1 }>(from, len);
     let _ = (from, len);
 }
 
@@ -66,12 +61,18 @@ pub(crate) fn prefetch(from: *const f32, len: usize) {
 #[inline(always)]
 pub(crate) fn prefetch_near(from: *const f32, len: usize) {
     #[cfg(target_arch = "x86_64")]
-    for at in (0..len).step_by(16) {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        // SAFETY: as in [`prefetch`].
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(from.wrapping_add(at).cast()) };
-    }
+    ask::<{ std::arch::x86_64::_MM_HINT_T0 }>(from, len);
     let _ = (from, len);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+fn ask<const HINT: i32>(from: *const f32, len: usize) {
+    for at in (0..len).step_by(16) {
+        // SAFETY: a prefetch has no effect on memory and never faults; SSE is
+        // part of every x86-64.
+        unsafe { std::arch::x86_64::_mm_prefetch::<HINT>(from.wrapping_add(at).cast()) };
+    }
 }
 
 /// Makes what [`Lanes::stream`] wrote visible before what this thread writes next.
