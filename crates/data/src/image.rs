@@ -12,7 +12,7 @@ use std::fs;
 use std::io::Cursor;
 use std::path::Path;
 
-use image::{ImageFormat, ImageReader, Limits};
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 
 use crate::error::{Action, DataError, ImageProblem};
 
@@ -58,13 +58,13 @@ pub fn decode(bytes: &[u8]) -> Result<Image, ImageProblem> {
     let mut limits = Limits::default();
     limits.max_alloc = Some(MAX_PIXELS * 8);
     reader.limits(limits);
-    let (width, height) =
-        ImageReader::with_format(Cursor::new(bytes), format).into_dimensions().map_err(damaged)?;
+    let decoder = reader.into_decoder().map_err(damaged)?;
+    let (width, height) = decoder.dimensions();
     if width == 0 || height == 0 {
         return Err(ImageProblem::Damaged { reason: format!("{height}×{width}") });
     }
     check_size(height as usize, width as usize)?;
-    let picture = reader.decode().map_err(damaged)?.into_rgb8();
+    let picture = DynamicImage::from_decoder(decoder).map_err(damaged)?.into_rgb8();
     let (width, height) = picture.dimensions();
     Ok(Image { height: height as usize, width: width as usize, pixels: picture.into_raw() })
 }

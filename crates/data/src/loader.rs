@@ -221,11 +221,16 @@ impl Loader {
         out: &mut [f32],
     ) {
         let [height, width, channels] = self.dims;
-        let copy = |from: &[T], to: &mut [f32]| {
-            for (i, (x, y)) in from.iter().zip(to).enumerate() {
-                *y = value(i % channels, x);
+        let copy = |from: &[T], to: &mut [f32]| match channels {
+            1 => copy::<1, T>(from, to, &value),
+            3 => copy::<3, T>(from, to, &value),
+            _ => {
+                for (from, to) in from.chunks_exact(channels).zip(to.chunks_exact_mut(channels)) {
+                    (0..channels).for_each(|c| to[c] = value(c, &from[c]));
+                }
             }
         };
+        let black = T::default();
         let Some(Change { flip, down, right }) = change else { return copy(stored, out) };
         let row_len = width * channels;
         // Window columns that show the picture.
@@ -233,8 +238,8 @@ impl Loader {
         for (y, row) in out.chunks_exact_mut(row_len).enumerate() {
             let old = y.checked_add_signed(down).filter(|y| *y < height);
             if old.is_none() || seen.len() < width {
-                for (i, slot) in row.iter_mut().enumerate() {
-                    *slot = value(i % channels, &T::default());
+                for pixel in row.chunks_exact_mut(channels) {
+                    pixel.iter_mut().enumerate().for_each(|(c, slot)| *slot = value(c, &black));
                 }
             }
             let Some(old) = old else { continue };
@@ -244,6 +249,15 @@ impl Loader {
             if flip {
                 mirror(row, channels);
             }
+        }
+    }
+}
+
+/// The numbers of pixels of `C` channels.
+fn copy<const C: usize, T>(from: &[T], to: &mut [f32], value: impl Fn(usize, &T) -> f32) {
+    for (from, to) in from.as_chunks::<C>().0.iter().zip(to.as_chunks_mut::<C>().0) {
+        for c in 0..C {
+            to[c] = value(c, &from[c]);
         }
     }
 }

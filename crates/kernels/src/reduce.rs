@@ -265,6 +265,7 @@ struct Lanes<T> {
 }
 
 /// [`Lanes`] combined.
+#[derive(Clone, Copy)]
 struct Total<T> {
     sum: f64,
     squares: f64,
@@ -345,14 +346,34 @@ impl Stats {
     /// blocks of 16 384 values are combined in index order.
     #[must_use]
     pub fn of<T: Real>(isa: Isa, values: &[T]) -> Stats {
-        let Some(shift) = values.iter().copied().find(|x| x.is_finite()) else {
-            return Stats { count: values.len(), non_finite: values.len(), ..Stats::default() };
-        };
+        let Some(shift) = first_finite(values) else { return Stats::of_nothing(values.len()) };
+        let blocks = values.chunks(STATS_BLOCK).map(|values| dispatch(isa, Pass { values, shift }));
+        Stats::combined(values.len(), shift, blocks)
+    }
+
+    /// [`Stats::of`] for many values, the blocks on all threads: the same bits.
+    #[must_use]
+    pub fn of_many<T: Real>(isa: Isa, pool: &Pool, values: &[T]) -> Stats {
+        let Some(shift) = first_finite(values) else { return Stats::of_nothing(values.len()) };
+        let mut blocks = vec![None; values.len().div_ceil(STATS_BLOCK)];
+        pool.chunks_mut(&mut blocks, 1, |i, block| {
+            let start = i * STATS_BLOCK;
+            let values = &values[start..values.len().min(start + STATS_BLOCK)];
+            block[0] = Some(dispatch(isa, Pass { values, shift }));
+        });
+        Stats::combined(values.len(), shift, blocks.into_iter().flatten())
+    }
+
+    fn of_nothing(count: usize) -> Stats {
+        Stats { count, non_finite: count, ..Stats::default() }
+    }
+
+    /// From the totals of the blocks, in index order.
+    fn combined<T: Real>(count: usize, shift: T, blocks: impl Iterator<Item = Total<T>>) -> Stats {
         let (mut sum, mut squares) = (0.0, 0.0);
         let (mut min, mut max) = (shift, shift);
         let (mut zeros, mut finite) = (0.0, 0.0);
-        for block in values.chunks(STATS_BLOCK) {
-            let part = dispatch(isa, Pass { values: block, shift });
+        for part in blocks {
             sum += part.sum;
             squares += part.squares;
             min = smaller(min, part.min);
@@ -365,7 +386,7 @@ impl Stats {
         let variance = (squares / finite - offset * offset).max(0.0);
         let (min, max) = (min.to_f64(), max.to_f64());
         Stats {
-            count: values.len(),
+            count,
             mean,
             std: variance.sqrt(),
             rms: (variance + mean * mean).sqrt(),
@@ -373,9 +394,13 @@ impl Stats {
             max,
             max_abs: min.abs().max(max.abs()),
             zeros: zeros as usize,
-            non_finite: values.len() - finite as usize,
+            non_finite: count - finite as usize,
         }
     }
+}
+
+fn first_finite<T: Real>(values: &[T]) -> Option<T> {
+    values.iter().copied().find(|x| x.is_finite())
 }
 
 /// Counts values in equal bins over [low, high], the last bin with its upper

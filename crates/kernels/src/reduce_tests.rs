@@ -97,6 +97,9 @@ fn statistics() {
             assert_eq!(s.max_abs, s.min.abs().max(s.max.abs()));
             assert_eq!((s.zeros, s.non_finite), if n >= 100 { (2, 3) } else { (0, 0) });
             assert_eq!(Stats::of(isa, &widened(&x)).count, n);
+            for threads in [1, 3] {
+                assert_eq!(Stats::of_many(isa, &Pool::new(threads), &x), s, "{threads} threads");
+            }
             all.push(s);
         }
         assert!(all.windows(2).all(|p| p[0] == p[1]), "instruction sets differ");
@@ -104,6 +107,7 @@ fn statistics() {
     assert_eq!(Stats::of::<f32>(Isa::SCALAR, &[]), Stats::default());
     let s = Stats::of(Isa::best(), &[f32::NAN; 3]);
     assert_eq!((s.count, s.non_finite, s.mean), (3, 3, 0.0));
+    assert_eq!(Stats::of_many(Isa::best(), &Pool::new(2), &[f32::NAN; 3]), s);
 }
 
 #[test]
@@ -111,5 +115,11 @@ fn histogram_edges() {
     let mut bins = [0; 4];
     histogram(&[-0.1f32, 0.0, 0.24, 0.25, 0.99, 1.0, 1.1, f32::NAN], 0.0, 1.0, &mut bins);
     assert_eq!(bins, [2, 1, 0, 2]);
+    // Adds to what is there, whatever the number of values.
+    for n in 0..9 {
+        let mut bins = [1, 0, 2];
+        histogram(&[0.5f32; 9][..n], 0.0, 1.0, &mut bins);
+        assert_eq!(bins, [1, n as u64, 2]);
+    }
     must_fail("an empty range", || histogram(&[0.0f32], 1.0, 1.0, &mut [0]));
 }

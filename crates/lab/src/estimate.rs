@@ -53,7 +53,8 @@ pub(crate) struct Speed {
 /// Times a network.
 fn speed(plan: &Plan, split: &Split, training: &Training) -> Speed {
     let plan = Arc::new(plan.clone());
-    let mut exec = Executor::<f32>::new(Arc::clone(&plan), 0, Arc::new(Pool::new(1)));
+    let pool = Arc::new(Pool::new(1));
+    let mut exec = Executor::<f32>::new(Arc::clone(&plan), 0, Arc::clone(&pool));
     let mut updater = Updater::new(&plan, training.updates);
     let few = |batch: usize| {
         let affordable = (MACS / (3 * plan.macs().max(1))).max(1);
@@ -66,7 +67,7 @@ fn speed(plan: &Plan, split: &Split, training: &Training) -> Speed {
         values.iter_mut().enumerate().for_each(|(i, x)| *x = (i * 37 % 101) as f32 / 101.0);
     };
     fill(exec.train_input(n));
-    let mut recorder = Recorder::new(&plan, &Training { observe_every: 1, ..training.clone() });
+    let mut recorder = Recorder::new(&plan, &Training { observe_every: 1, ..training.clone() }, pool);
     let scale = training.batch as f64 / n as f64;
     let train = timed(|| {
         exec.train_step(n, labels.first(n), &mut updater, &mut Unobserved);

@@ -9,7 +9,8 @@ use kobai_engine::layer::LayerKind;
 use kobai_engine::layers::Activation;
 use kobai_engine::optim::Penalty;
 use kobai_engine::{Event, Observer, Plan, Wants};
-use kobai_kernels::{Isa, reduce};
+use kobai_kernels::{Isa, Pool, reduce};
+use std::sync::Arc;
 
 /// Bins of an activation histogram.
 const BINS: usize = 40;
@@ -17,11 +18,15 @@ const BINS: usize = 40;
 /// Below this derivative an activation counts as saturated.
 const SATURATED: f64 = 0.01;
 
+/// Values that are counted at once. Counts are whole numbers: nothing depends on it.
+const BLOCK: usize = 1 << 15;
+
 /// Records gradient flow and activations.
 #[derive(Debug)]
 pub(crate) struct Recorder {
     every: u64,
     isa: Isa,
+    pool: Arc<Pool>,
     /// λ of each node whose weight decays, and whether it is L2's.
     decays: Vec<Option<(f64, bool)>>,
     before: Vec<f32>,
@@ -36,7 +41,7 @@ pub(crate) struct Recorder {
 pub(crate) type InputPoint = (u64, Vec<[f64; 2]>);
 
 impl Recorder {
-    pub(crate) fn new(plan: &Plan, training: &Training) -> Self {
+    pub(crate) fn new(plan: &Plan, training: &Training, pool: Arc<Pool>) -> Self {
         let decay = |name: &str| match training.updates.penalty {
             _ if training.is_frozen(&format!("{name}.weight")) => None,
             Penalty::None => None,
@@ -46,6 +51,7 @@ impl Recorder {
         Recorder {
             every: training.observe_every,
             isa: plan.options.isa,
+            pool,
             decays: plan.nodes.iter().map(|n| decay(&n.name)).collect(),
             before: vec![0.0; plan.param_len()],
             flow: Vec::new(),
@@ -98,17 +104,44 @@ fn range(activation: Activation) -> (f64, f64) {
     }
 }
 
-/// Whether an output says that the derivative is close to 0. Only for
-/// activations whose derivative follows from the output.
-fn is_saturated(activation: Activation, y: f64) -> bool {
-    let derivative = match activation {
-        Activation::Sigmoid(_) => y * (1.0 - y),
-        Activation::Tanh => 1.0 - y * y,
-        Activation::Relu => f64::from(y > 0.0),
-        Activation::Relu6 => f64::from(y > 0.0 && y < 6.0),
-        _ => 1.0,
-    };
-    derivative < SATURATED
+/// How many outputs say that the derivative is close to 0. Only for activations
+/// whose derivative follows from the output. NaN of a ReLU says it too.
+fn saturated(activation: Activation, outputs: &[f32]) -> usize {
+    fn count(outputs: &[f32], is: impl Fn(f64) -> bool) -> usize {
+        outputs.iter().filter(|y| is(f64::from(**y))).count()
+    }
+    match activation {
+        Activation::Sigmoid(_) => count(outputs, |y| y * (1.0 - y) < SATURATED),
+        Activation::Tanh => count(outputs, |y| 1.0 - y * y < SATURATED),
+        Activation::Relu => outputs.len() - count(outputs, |y| y > 0.0),
+        Activation::Relu6 => outputs.len() - count(outputs, |y| y > 0.0 && y < 6.0),
+        _ => 0,
+    }
+}
+
+/// What is counted of an activation's outputs.
+#[derive(Clone)]
+struct Counts {
+    bins: [u64; BINS],
+    saturated: usize,
+}
+
+impl Counts {
+    fn of(pool: &Pool, activation: Activation, outputs: &[f32]) -> Counts {
+        let (low, high) = range(activation);
+        let none = Counts { bins: [0; BINS], saturated: 0 };
+        let mut blocks = vec![none.clone(); outputs.len().div_ceil(BLOCK)];
+        pool.chunks_mut(&mut blocks, 1, |i, block| {
+            let outputs = &outputs[i * BLOCK..outputs.len().min((i + 1) * BLOCK)];
+            reduce::histogram(outputs, low, high, &mut block[0].bins);
+            block[0].saturated = saturated(activation, outputs);
+        });
+        blocks.iter().fold(none, |mut all, block| {
+            all.bins.iter_mut().zip(&block.bins).for_each(|(all, bin)| *all += bin);
+            all.saturated += block.saturated;
+            all
+        })
+    }
 }
 
 impl Observer<f32> for Recorder {
@@ -119,7 +152,7 @@ impl Observer<f32> for Recorder {
     fn event(&mut self, event: &Event<'_, f32>) {
         match *event {
             Event::Forward { step, node, output, .. } => {
-                let stats = reduce::Stats::of(self.isa, output);
+                let stats = reduce::Stats::of_many(self.isa, &self.pool, output);
                 // In a chain of layers an activation's input is the output before it.
                 let input = std::mem::replace(&mut self.previous, [stats.mean, stats.std]);
                 let Some(LayerKind::Activation(activation)) = &node.layer else { return };
@@ -130,19 +163,17 @@ impl Observer<f32> for Recorder {
                     layers.push(input);
                 }
                 let (low, high) = range(*activation);
-                let mut bins = [0u64; BINS];
-                reduce::histogram(output, low, high, &mut bins);
-                let saturated = output.iter().filter(|y| is_saturated(*activation, f64::from(**y))).count();
+                let counts = Counts::of(&self.pool, *activation, output);
                 let count = output.len() as f64;
                 self.layer_point(step).layers.push(ActivationStats {
                     layer: node.name.clone(),
                     mean: stats.mean,
                     std: stats.std,
                     zeros: stats.zeros as f64 / count,
-                    saturated: saturated as f64 / count,
+                    saturated: counts.saturated as f64 / count,
                     low,
                     high,
-                    histogram: bins.iter().map(|b| u32::try_from(*b).unwrap_or(u32::MAX)).collect(),
+                    histogram: counts.bins.iter().map(|b| u32::try_from(*b).unwrap_or(u32::MAX)).collect(),
                 });
             }
             Event::Backward { step, node, params, grad_params, .. } => {
@@ -182,6 +213,39 @@ impl Observer<f32> for Recorder {
                 }
             }
             Event::StepEnded { .. } => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outputs_are_counted_whatever_the_threads() {
+        // Two blocks and some; NaN is in no bin.
+        let mut outputs: Vec<f32> =
+            (0..2 * BLOCK + 5).map(|i| ((i * 37 % 8192) as f32 - 1000.0) / 1000.0).collect();
+        (outputs[7], outputs[BLOCK]) = (f32::NAN, 0.0);
+        type Derivative = fn(f64) -> f64;
+        let cases: [(Activation, Derivative); 5] = [
+            (Activation::Sigmoid(Default::default()), |y| y * (1.0 - y)),
+            (Activation::Tanh, |y| 1.0 - y * y),
+            (Activation::Relu, |y| f64::from(y > 0.0)),
+            (Activation::Relu6, |y| f64::from(y > 0.0 && y < 6.0)),
+            (Activation::Softplus, |_| 1.0),
+        ];
+        for (activation, derivative) in cases {
+            let (low, high) = range(activation);
+            let mut bins = [0; BINS];
+            reduce::histogram(&outputs, low, high, &mut bins);
+            let small = outputs.iter().filter(|y| derivative(f64::from(**y)) < SATURATED).count();
+            assert!(bins.iter().sum::<u64>() > 1000);
+            assert_eq!(small > 0, activation != Activation::Softplus);
+            for threads in [1, 3] {
+                let counts = Counts::of(&Pool::new(threads), activation, &outputs);
+                assert_eq!((counts.bins, counts.saturated), (bins, small), "{activation:?}, {threads}");
+            }
         }
     }
 }

@@ -64,7 +64,7 @@ impl Work<'_> {
         let mut train_all = all
             .then(|| (Batch::new(train, plan.options.eval_batch), (0..learned as u32).collect::<Vec<_>>()));
         let width = plan.output_shape().len();
-        let mut recorder = self.options.observe.then(|| Recorder::new(plan, training));
+        let mut recorder = self.options.observe.then(|| Recorder::new(plan, training, Arc::clone(pool)));
         let mut live = self.watcher(job, row);
         if let Some(live) = &mut live {
             self.tell(row, job.seed, 0, &live.lint());
