@@ -136,18 +136,27 @@ struct ColumnSums<'a, T> {
 }
 
 impl<T: Real> ColumnSums<'_, T> {
-    /// Columns `start..start + W`, their sums in registers.
+    /// W columns from `start` on and, with `REST`, fewer than a vector behind them, their
+    /// sums in registers.
     #[inline(always)]
-    fn tile<const W: usize>(&mut self, start: usize) {
+    fn tile<const W: usize, const REST: bool>(&mut self, start: usize) {
         let cols = self.out.len();
-        let mut sums = [T::ZERO; W];
-        for row in self.matrix.chunks_exact(cols) {
+        let (mut sums, mut last) = ([T::ZERO; W], [T::ZERO; LANES]);
+        let rest = if REST { cols - start - W } else { 0 };
+        for (r, row) in self.matrix.chunks_exact(cols).enumerate() {
             let row = &row[start..start + W];
             for l in 0..W {
                 sums[l] += row[l];
             }
+            if REST {
+                let x = padded(self.matrix, r * cols + start + W, rest, T::ZERO);
+                for l in 0..LANES {
+                    last[l] += x[l];
+                }
+            }
         }
         self.out[start..start + W].copy_from_slice(&sums);
+        self.out[start + W..][..rest].copy_from_slice(&last[..rest]);
     }
 }
 
@@ -158,23 +167,18 @@ impl<T: Real> Kernel for ColumnSums<'_, T> {
         let cols = self.out.len();
         let mut start = 0;
         while start + 4 * LANES <= cols {
-            self.tile::<{ 4 * LANES }>(start);
+            self.tile::<{ 4 * LANES }, false>(start);
             start += 4 * LANES;
         }
-        while start + LANES <= cols {
-            self.tile::<LANES>(start);
-            start += LANES;
-        }
-        if start < cols {
-            let width = cols - start;
-            let mut sums = [T::ZERO; LANES];
-            for row in 0..self.matrix.len() / cols {
-                let x = padded(self.matrix, row * cols + start, width, T::ZERO);
-                for l in 0..LANES {
-                    sums[l] += x[l];
-                }
-            }
-            self.out[start..].copy_from_slice(&sums[..width]);
+        match ((cols - start) / LANES, (cols - start) % LANES > 0) {
+            (3, true) => self.tile::<{ 3 * LANES }, true>(start),
+            (3, false) => self.tile::<{ 3 * LANES }, false>(start),
+            (2, true) => self.tile::<{ 2 * LANES }, true>(start),
+            (2, false) => self.tile::<{ 2 * LANES }, false>(start),
+            (1, true) => self.tile::<LANES, true>(start),
+            (1, false) => self.tile::<LANES, false>(start),
+            (_, true) => self.tile::<0, true>(start),
+            (_, false) => {}
         }
     }
 }

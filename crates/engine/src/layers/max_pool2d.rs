@@ -1,10 +1,8 @@
-use super::in_pieces;
 use crate::Shape;
 use crate::error::Problem;
 use crate::layer::{Backward, Cx, Extent, Forward, Layer, LayerPlan, in_range, one_image};
-use kobai_kernels::norm::After;
+use kobai_kernels::Real;
 use kobai_kernels::pool2d::{self, Axis, Pool2d};
-use kobai_kernels::{Real, activation};
 
 /// The largest value of each window of an image, channel by channel.
 ///
@@ -141,15 +139,10 @@ impl Layer for MaxPool2d {
     fn forward<T: Real>(&self, cx: &Cx<'_>, io: Forward<'_, T>) {
         let by = planned(self.geometry(cx.shapes));
         let (x, after) = (io.inputs[0], io.then.after);
-        if io.saved.is_empty() {
-            pool2d::max_forward(cx.isa, cx.pool, &by, cx.n, x, io.output);
-            return in_pieces(cx.pool, io.output, |_, output| match after {
-                After::Nothing => {}
-                After::Relu => activation::relu(cx.isa, output),
-                After::Relu6 => activation::relu6(cx.isa, output),
-            });
+        match io.saved {
+            [] => pool2d::max_forward(cx.isa, cx.pool, (&by, after), cx.n, x, io.output),
+            saved => pool2d::max_forward_saving(cx.isa, cx.pool, (&by, after), cx.n, x, io.output, saved),
         }
-        pool2d::max_forward_saving(cx.isa, cx.pool, &by, after, cx.n, x, io.output, io.saved);
     }
 
     fn backward<T: Real>(&self, cx: &Cx<'_>, mut io: Backward<'_, T>) {

@@ -178,7 +178,7 @@ pub(super) fn cases(isa: Isa) -> Vec<Case> {
     let (x, y) = (values(by.input_len()), zeros(by.output_len()));
     let inputs = by.input_len();
     cases.push(each("max-pool", inputs, move || {
-        pool2d::max_forward(isa, &Pool::serial(), &by, 1, x, black_box(&mut *y));
+        pool2d::max_forward(isa, &Pool::serial(), (&by, norm::After::Nothing), 1, x, black_box(&mut *y));
     }));
     cases
 }

@@ -27,6 +27,8 @@ const TASK: usize = 1 << 18;
 /// Output pixels that a chunk of the weight's gradient sums at least, and most chunks.
 const CHUNK: usize = 1024;
 const MOST_CHUNKS: usize = 16;
+/// Gradients of so many elements are in no core's cache.
+const FAR: usize = 1 << 20;
 /// Columns of the widest strip.
 const WIDEST: usize = 64;
 
@@ -179,6 +181,7 @@ pub(super) fn backward_weight(
         return grad_weight.fill(0.0);
     }
     let (in_len, out_len) = (conv.in_len(1), conv.out_len(1));
+    let far = g.len() >= FAR;
     pool.chunks_mut(sums, k * outs, |chunk, sums| {
         with_buffer(|lines| {
             for (i, task) in (chunk * bands / chunks..(chunk + 1) * bands / chunks).enumerate() {
@@ -201,6 +204,7 @@ pub(super) fn backward_weight(
                             c: sums[tap * run * outs + strip.col..].as_mut_ptr(),
                             cols: strip.cols,
                             accumulate: i > 0,
+                            ask: far && strip.col == 0 && tap == 0,
                         };
                         // SAFETY: the copied lines hold the windows of all pixels of
                         // these output lines, whose gradients have `outs` elements; the
@@ -244,8 +248,8 @@ struct Line {
     cols: usize,
 }
 
-/// Output pixels that a tile computes together, by the number of its vectors.
-type TileFn = unsafe fn(&Line);
+/// Computes so many pixels of a line.
+type LineFn = unsafe fn(&Line, usize);
 
 impl Line {
     /// All `pixels` of the line.
@@ -253,32 +257,43 @@ impl Line {
     /// # Safety
     /// Everything that the fields name lies inside its allocation, for all pixels.
     unsafe fn run(&self, isa: Isa, strip: Strip, pixels: usize) {
-        let (lanes, tiles) = tiles(isa);
-        let (most, many, one) = tiles[strip.width / lanes - 1];
-        let tile = |run: TileFn, pixel: usize| {
-            let a = self.a.wrapping_add(pixel * self.a_row);
-            let c = self.c.wrapping_add(pixel * self.c_row);
-            let add = if self.add.is_null() { self.add } else { self.add.wrapping_add(pixel * self.c_row) };
-            // SAFETY: the table belongs to an instruction set that the processor has,
-            // and the caller answers for the pixels.
-            unsafe { run(&Line { a, c, add, ..*self }) };
-        };
-        if pixels < most {
-            return (0..pixels).for_each(|pixel| tile(one, pixel));
+        let (lanes, lines) = lines(isa);
+        // SAFETY: the table belongs to an instruction set that the processor has, and the
+        // caller answers for the pixels.
+        unsafe { lines[strip.width / lanes - 1](self, pixels) }
+    }
+}
+
+/// Tiles of `MR` pixels, whose windows are `STEP` elements apart, or as many as the line
+/// says if that is 0.
+///
+/// # Safety
+/// The instruction set, and the memory of all pixels.
+#[inline(always)]
+unsafe fn tiles<V: Lanes, const MR: usize, const NV: usize, const STEP: usize>(t: &Line, pixels: usize) {
+    // SAFETY: the caller answers for both; every tile lies among the pixels.
+    unsafe {
+        // Loops, not closures: those would lose the instruction set.
+        if pixels < MR {
+            for pixel in 0..pixels {
+                tile::<V, 1, NV, STEP>(t, pixel);
+            }
+            return;
         }
-        let whole = pixels / most * most;
-        (0..whole).step_by(most).for_each(|pixel| tile(many, pixel));
-        if whole < pixels {
-            // The last tile overlaps the one before it and writes the same values again.
-            tile(many, pixels - most);
+        let mut pixel = 0;
+        while pixel < pixels {
+            // The last tile may overlap the one before it: it writes the same values again.
+            tile::<V, MR, NV, STEP>(t, pixel.min(pixels - MR));
+            pixel += MR;
         }
     }
 }
 
 /// # Safety
-/// The instruction set, and the memory of `MR` pixels.
+/// The instruction set, and the memory of `MR` pixels from `pixel` on.
 #[inline(always)]
-unsafe fn tile<V: Lanes, const MR: usize, const NV: usize>(t: &Line) {
+unsafe fn tile<V: Lanes, const MR: usize, const NV: usize, const STEP: usize>(t: &Line, pixel: usize) {
+    let a_row = if STEP == 0 { t.a_row } else { STEP };
     // SAFETY: the caller answers for both.
     unsafe {
         let mut first = [V::splat(0.0); NV];
@@ -286,7 +301,7 @@ unsafe fn tile<V: Lanes, const MR: usize, const NV: usize>(t: &Line) {
             *x = V::load(t.start.add(j * V::LANES));
         }
         let mut sum = [first; MR];
-        let (mut line, mut b) = (t.a, t.b);
+        let (mut line, mut b) = (t.a.add(pixel * a_row), t.b);
         for _ in 0..t.lines {
             let mut a = line;
             for _ in 0..t.run {
@@ -295,7 +310,7 @@ unsafe fn tile<V: Lanes, const MR: usize, const NV: usize>(t: &Line) {
                     *y = V::load(b.add(j * V::LANES));
                 }
                 for (i, sum) in sum.iter_mut().enumerate() {
-                    let x = V::splat(*a.add(i * t.a_row));
+                    let x = V::splat(*a.add(i * a_row));
                     for (s, y) in sum.iter_mut().zip(y) {
                         *s = x.fma(y, *s);
                     }
@@ -306,64 +321,79 @@ unsafe fn tile<V: Lanes, const MR: usize, const NV: usize>(t: &Line) {
             line = line.wrapping_add(t.line);
         }
         let last = t.cols - (NV - 1) * V::LANES;
+        let at = pixel * t.c_row;
+        // One question for the whole tile, and a loop without questions for each answer.
+        if !t.add.is_null() {
+            for (i, sum) in sum.iter_mut().enumerate() {
+                for (j, s) in sum.iter_mut().enumerate() {
+                    let from = t.add.add(at + i * t.c_row + j * V::LANES);
+                    let whole = j < NV - 1 || last == V::LANES;
+                    *s = s.add(if whole { V::load(from) } else { V::load_first(from, last) });
+                }
+            }
+        }
+        for after in [After::Relu, After::Relu6] {
+            if t.after == after {
+                for sum in &mut sum {
+                    for s in sum {
+                        *s = activate(*s, after);
+                    }
+                }
+            }
+        }
         for (i, sum) in sum.into_iter().enumerate() {
             for (j, s) in sum.into_iter().enumerate() {
-                let (at, whole) = (i * t.c_row + j * V::LANES, j < NV - 1 || last == V::LANES);
-                let mut s = s;
-                if !t.add.is_null() {
-                    let from = t.add.add(at);
-                    s = s.add(if whole { V::load(from) } else { V::load_first(from, last) });
-                }
-                let s = activate(s, t.after);
-                let to = t.c.add(at);
-                if whole { s.store(to) } else { s.store_first(to, last) }
+                let to = t.c.add(at + i * t.c_row + j * V::LANES);
+                if j < NV - 1 || last == V::LANES { s.store(to) } else { s.store_first(to, last) }
             }
         }
     }
 }
 
-/// Pixels of a tile, the tile, and that of one pixel; by vectors.
-type Table = [(usize, TileFn, TileFn); 4];
+/// By vectors of a strip.
+type Table = [LineFn; 4];
 
-/// The tiles of an instruction set: `tiles!(name, vector, heights, "features")`.
-macro_rules! tiles {
+/// The lines of an instruction set: `lines!(name, vector, pixels of a tile, "features")`.
+macro_rules! lines {
     ($name:ident, $vector:ty, [$one:literal, $two:literal, $three:literal, $four:literal] $(, $features:literal)?) => {
         mod $name {
             use super::*;
 
             $(#[target_feature(enable = $features)])?
-            unsafe fn entry<const MR: usize, const NV: usize>(t: &Line) {
+            unsafe fn entry<const MR: usize, const NV: usize>(t: &Line, pixels: usize) {
                 // SAFETY: this function enables the features; the caller answers for the memory.
-                unsafe { tile::<$vector, MR, NV>(t) }
+                unsafe {
+                    match t.a_row {
+                        1 => tiles::<$vector, MR, NV, 1>(t, pixels),
+                        3 => tiles::<$vector, MR, NV, 3>(t, pixels),
+                        _ => tiles::<$vector, MR, NV, 0>(t, pixels),
+                    }
+                }
             }
 
-            pub(super) static TILES: Table = [
-                ($one, entry::<$one, 1>, entry::<1, 1>),
-                ($two, entry::<$two, 2>, entry::<1, 2>),
-                ($three, entry::<$three, 3>, entry::<1, 3>),
-                ($four, entry::<$four, 4>, entry::<1, 4>),
-            ];
+            pub(super) static LINES: Table =
+                [entry::<$one, 1>, entry::<$two, 2>, entry::<$three, 3>, entry::<$four, 4>];
         }
     };
 }
 
 #[cfg(target_arch = "x86_64")]
-tiles!(avx512, std::arch::x86_64::__m512, [14, 12, 8, 6], "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma");
+lines!(avx512, std::arch::x86_64::__m512, [14, 12, 8, 6], "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma");
 #[cfg(target_arch = "x86_64")]
-tiles!(avx2, std::arch::x86_64::__m256, [8, 6, 4, 2], "avx2,fma");
-tiles!(portable, Portable<simd::Portable>, [4, 4, 2, 2]);
+lines!(avx2, std::arch::x86_64::__m256, [8, 6, 4, 2], "avx2,fma");
+lines!(portable, Portable<simd::Portable>, [4, 4, 2, 2]);
 
-/// Elements of a vector, and the tiles.
-fn tiles(isa: Isa) -> (usize, &'static Table) {
+/// Elements of a vector, and the functions for lines.
+fn lines(isa: Isa) -> (usize, &'static Table) {
     #[cfg(target_arch = "x86_64")]
     {
         if isa.is_avx512() {
-            return (16, &avx512::TILES);
+            return (16, &avx512::LINES);
         }
         if isa.is_avx2() {
-            return (8, &avx2::TILES);
+            return (8, &avx2::LINES);
         }
     }
     let _ = isa;
-    (4, &portable::TILES)
+    (4, &portable::LINES)
 }

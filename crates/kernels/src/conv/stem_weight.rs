@@ -8,7 +8,7 @@
 
 use crate::Isa;
 use crate::gemm::strips::{Block, Strip, product};
-use crate::lanes::Lanes;
+use crate::lanes::{Lanes, prefetch_near};
 
 /// The sums of a strip of output channels over some lines of output pixels.
 #[derive(Clone, Copy)]
@@ -29,7 +29,12 @@ pub(super) struct Sum {
     pub(super) c: *mut f32,
     pub(super) cols: usize,
     pub(super) accumulate: bool,
+    /// Whether the gradients are to be asked for ahead.
+    pub(super) ask: bool,
 }
+
+/// Elements of gradients that are asked for ahead.
+const AHEAD: usize = 1 << 11;
 
 /// Sums rows of taps; the number of rows and the length of one are its own.
 type SumFn = unsafe fn(&Sum);
@@ -97,6 +102,9 @@ unsafe fn sums<V: Lanes, const TAPS: usize, const RUN: usize, const NV: usize>(s
                 let mut y = [V::splat(0.0); NV];
                 for (j, y) in y.iter_mut().enumerate() {
                     *y = load(g, j);
+                }
+                if s.ask {
+                    prefetch_near(g.wrapping_add(AHEAD), s.g_row);
                 }
                 for (t, sum) in sum.iter_mut().enumerate() {
                     let row = x.add(t * s.tap_line);

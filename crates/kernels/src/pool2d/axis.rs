@@ -75,6 +75,14 @@ impl Axis {
         matches!(self.rule, Rule::Sliding { kernel, stride, padding: 0 } if kernel == stride)
     }
 
+    /// Inputs from one window to the next.
+    pub(crate) fn step(&self) -> usize {
+        match self.rule {
+            Rule::Sliding { stride, .. } => stride,
+            Rule::Adaptive => self.input.div_ceil(self.output),
+        }
+    }
+
     /// The inputs of output `o`. Never empty.
     #[must_use]
     pub fn window(&self, o: usize) -> Window {

@@ -1,51 +1,8 @@
-//! The largest value of each window.
+//! The gradient of the largest value of each window, whose position was not saved.
 
 use super::{LANES, Pool2d};
 use crate::simd::{Arith, Kernel, dispatch};
 use crate::{Isa, Pool, Real};
-
-struct MaxRows<'a, T> {
-    by: &'a Pool2d,
-    first: usize,
-    x: &'a [T],
-    y: &'a mut [T],
-}
-
-impl<T: Real> Kernel for MaxRows<'_, T> {
-    type Output = ();
-    #[inline(always)]
-    fn run<A: Arith>(self) {
-        let MaxRows { by, first, x, y } = self;
-        let channels = by.channels;
-        for (i, row) in y.chunks_exact_mut(by.width.output() * channels).enumerate() {
-            let h = by.height.window(first + i);
-            for (j, y) in row.chunks_exact_mut(channels).enumerate() {
-                let w = by.width.window(j);
-                y.fill(T::from_f64(f64::NEG_INFINITY));
-                for r in h.start..h.end {
-                    for c in w.start..w.end {
-                        let x = &x[by.pixel(r, c)..][..channels];
-                        for (y, x) in y.iter_mut().zip(x) {
-                            // A NaN wins, as nothing is larger than it afterwards.
-                            #[allow(clippy::eq_op)]
-                            let wins = *x > *y || *x != *x;
-                            *y = if wins { *x } else { *y };
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// `y` = the largest value of each window. Padding never wins; a NaN does.
-pub fn max_forward<T: Real>(isa: Isa, pool: &Pool, by: &Pool2d, n: usize, x: &[T], y: &mut [T]) {
-    by.check(n, x, y);
-    by.each_piece(pool, y, |example, first, y| {
-        let x = &x[example * by.input_len()..][..by.input_len()];
-        dispatch(isa, MaxRows { by, first, x, y });
-    });
-}
 
 struct MaxGrad<'a, T> {
     by: &'a Pool2d,
@@ -94,7 +51,7 @@ impl<T: Real> Kernel for MaxGrad<'_, T> {
 }
 
 /// `grad` = gradient with respect to the input: each window's gradient `g` goes
-/// to the first of its largest values. `x` and `y` as in [`max_forward`].
+/// to the first of its largest values. `x` and `y` as in [`max_forward`](super::max_forward), without a clamp.
 #[allow(clippy::too_many_arguments, reason = "the arguments of the formula")]
 pub fn max_backward<T: Real>(
     isa: Isa,

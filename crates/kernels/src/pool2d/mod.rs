@@ -17,8 +17,8 @@ mod positions;
 
 pub use avg::{avg_backward, avg_forward};
 pub use axis::{Axis, Window};
-pub use max::{max_backward, max_forward};
-pub use positions::{fits_a_byte, max_backward_saved, max_forward_saving, positions_len};
+pub use max::max_backward;
+pub use positions::{fits_a_byte, max_backward_saved, max_forward, max_forward_saving, positions_len};
 
 use crate::{Pool, Real};
 

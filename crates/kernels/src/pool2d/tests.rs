@@ -134,7 +134,7 @@ fn maximum_is_the_formula() {
         let (want_y, want_grad) = direct(&by, n, &x, &g, first_largest);
         let forward = |isa, pool: &Pool| {
             let mut y = vec![f32::NAN; g.len()];
-            max_forward(isa, pool, &by, n, &x, &mut y);
+            max_forward(isa, pool, (&by, After::Nothing), n, &x, &mut y);
             y
         };
         let backward = |isa, pool: &Pool, y: &[f32]| {
@@ -165,7 +165,10 @@ fn saved_positions_equal_the_search() {
         (After::Relu, relu, relu_backward),
         (After::Relu6, relu6, relu6_backward),
     ];
-    for by in cases() {
+    // So large that memory is asked for ahead.
+    let axis = |kernel| sliding(121, kernel, 2, 0, false);
+    let far = [2, 3].map(|kernel| Pool2d { channels: 30, height: axis(kernel), width: axis(kernel) });
+    for by in cases().into_iter().chain(far) {
         let n = 3;
         let g = values(n * by.output_len(), 1.0, 2);
         let x = values(n * by.input_len(), 9.0, 1);
@@ -175,15 +178,18 @@ fn saved_positions_equal_the_search() {
                 step(isa, &mut clamped);
                 let serial = Pool::serial();
                 let (mut want, mut want_grad) = (vec![f32::NAN; g.len()], vec![f32::NAN; x.len()]);
-                max_forward(isa, &serial, &by, n, &clamped, &mut want);
+                max_forward(isa, &serial, (&by, After::Nothing), n, &clamped, &mut want);
                 max_backward(isa, &serial, &by, n, &clamped, &want, &g, &mut want_grad);
                 back(isa, &clamped, &mut want_grad);
                 for threads in [1, 3] {
                     let pool = Pool::new(threads);
                     let mut positions = vec![f32::NAN; n * positions_len(&by)];
                     let (mut y, mut grad) = (vec![f32::NAN; g.len()], vec![f32::NAN; x.len()]);
-                    max_forward_saving(isa, &pool, &by, after, n, &x, &mut y, &mut positions);
+                    max_forward_saving(isa, &pool, (&by, after), n, &x, &mut y, &mut positions);
                     assert_eq!(bit_difference(&y, &want), None, "{after:?}, {isa}");
+                    y.fill(f32::NAN);
+                    max_forward(isa, &pool, (&by, after), n, &x, &mut y);
+                    assert_eq!(bit_difference(&y, &want), None, "{after:?}, {isa}, not saved");
                     let saved = (&y[..], &positions[..]);
                     max_backward_saved(isa, &pool, &by, after, n, saved, &g, &mut grad);
                     assert_eq!(bit_difference(&grad, &want_grad), None, "{after:?} backward, {isa}");
@@ -233,7 +239,7 @@ fn window_of(x: [f32; 4]) -> (f32, [f32; 4]) {
     let by = Pool2d { channels: 1, height: axis, width: axis };
     let (mut y, mut grad) = ([0.0], [9.0; 4]);
     for isa in Isa::available() {
-        max_forward(isa, &Pool::serial(), &by, 1, &x, &mut y);
+        max_forward(isa, &Pool::serial(), (&by, After::Nothing), 1, &x, &mut y);
         max_backward(isa, &Pool::serial(), &by, 1, &x, &y, &[1.0], &mut grad);
     }
     (y[0], grad)
@@ -258,7 +264,16 @@ fn wrong_lengths_are_rejected() {
     let axis = sliding(2, 2, 2, 0, false);
     let by = Pool2d { channels: 1, height: axis, width: axis };
     let forward = |x: usize, y: usize| {
-        move || max_forward(Isa::SCALAR, &Pool::serial(), &by, 1, &vec![0.0f32; x], &mut vec![0.0; y])
+        move || {
+            max_forward(
+                Isa::SCALAR,
+                &Pool::serial(),
+                (&by, After::Nothing),
+                1,
+                &vec![0.0f32; x],
+                &mut vec![0.0; y],
+            )
+        }
     };
     forward(4, 1)();
     must_fail("input", forward(5, 1));

@@ -1,4 +1,5 @@
-//! Maximum over windows that remembers where it was, in a byte for each output.
+//! Maximum over windows that remembers where it was, if it is to, in a byte for each
+//! output.
 //!
 //! The backward pass then reads neither input nor output, and a clamp behind or
 //! before the pooling costs no pass of its own: the largest of clamped values is the
@@ -14,6 +15,9 @@ use vectors::{VectorRows, VectorScatter};
 
 /// Channels that are worked on together.
 const LANES: usize = 16;
+
+/// Inputs of so many elements are in no core's cache.
+const FAR: usize = 1 << 20;
 
 /// Whether positions in a window of this size fit a byte.
 #[must_use]
@@ -70,9 +74,11 @@ struct Rows<'a, T> {
     by: &'a Pool2d,
     after: After,
     first: usize,
+    /// Whether `x` may lie in memory.
+    far: bool,
     x: &'a [T],
     y: &'a mut [T],
-    positions: &'a mut [u8],
+    positions: Option<&'a mut [u8]>,
 }
 
 impl<T: Real> Rows<'_, T> {
@@ -110,82 +116,115 @@ impl<T: Real> Kernel for Rows<'_, T> {
     type Output = ();
     #[inline(always)]
     fn run<A: Arith>(mut self) {
-        let channels = self.by.channels;
-        let (y, positions) = (std::mem::take(&mut self.y), std::mem::take(&mut self.positions));
-        let width = self.by.width.output();
-        let pixels = y.chunks_exact_mut(channels).zip(positions.chunks_exact_mut(channels));
-        for (i, (y, positions)) in pixels.enumerate() {
+        let (channels, width) = (self.by.channels, self.by.width.output());
+        let (y, mut positions) = (std::mem::take(&mut self.y), self.positions.take());
+        for (i, y) in y.chunks_exact_mut(channels).enumerate() {
             let (h, w) = (self.by.height.window(self.first + i / width), self.by.width.window(i % width));
             let window = [h.start..h.end, w.start..w.end];
+            let mut positions = positions.as_mut().map(|all| &mut all[i * channels..][..channels]);
             let whole = channels / LANES * LANES;
             for c in (0..whole).step_by(LANES) {
                 let (best, at) = self.window::<LANES>(window.clone(), c);
                 y[c..c + LANES].copy_from_slice(&best);
-                for (to, at) in positions[c..c + LANES].iter_mut().zip(at) {
-                    *to = at as u8;
+                if let Some(positions) = &mut positions {
+                    for (to, at) in positions[c..c + LANES].iter_mut().zip(at) {
+                        *to = at as u8;
+                    }
                 }
             }
             for c in whole..channels {
                 let ([best], [at]) = self.window::<1>(window.clone(), c);
-                (y[c], positions[c]) = (best, at as u8);
+                y[c] = best;
+                if let Some(positions) = &mut positions {
+                    positions[c] = at as u8;
+                }
             }
         }
     }
 }
 
-/// `y` = after(the largest value of each window), and its position within the part of
-/// the window that lies on the image, in row-major order; the first if there are
-/// several. `positions` has [`positions_len`] elements for each example.
+/// `y` = after(the largest value of each window). Padding never wins; a NaN does.
 ///
 /// # Panics
 /// If a length differs.
-#[allow(clippy::too_many_arguments, reason = "the operands of one operation")]
+pub fn max_forward<T: Real>(
+    isa: Isa,
+    pool: &Pool,
+    (by, after): (&Pool2d, After),
+    n: usize,
+    x: &[T],
+    y: &mut [T],
+) {
+    forward(isa, pool, (by, after), n, x, y, None);
+}
+
+/// [`max_forward`], and where the largest value was: its position within the part of the
+/// window that lies on the image, in row-major order; the first if there are several.
+/// `positions` has [`positions_len`] elements for each example.
+///
+/// # Panics
+/// If a length differs.
 pub fn max_forward_saving<T: Real>(
     isa: Isa,
     pool: &Pool,
-    by: &Pool2d,
-    after: After,
+    (by, after): (&Pool2d, After),
     n: usize,
     x: &[T],
     y: &mut [T],
     positions: &mut [T],
 ) {
-    by.check(n, x, y);
     let positions = T::bytes_mut(positions);
-    let (row, rows) = (by.width.output() * by.channels, by.height.output());
     assert!(positions.len() >= n * stride(by), "room for positions");
+    forward(isa, pool, (by, after), n, x, y, Some(positions));
+}
+
+fn forward<T: Real>(
+    isa: Isa,
+    pool: &Pool,
+    (by, after): (&Pool2d, After),
+    n: usize,
+    x: &[T],
+    y: &mut [T],
+    positions: Option<&mut [u8]>,
+) {
+    by.check(n, x, y);
     // Tasks are some rows of one example.
+    let (row, rows) = (by.width.output() * by.channels, by.height.output());
     let step = if by.output_len() > TASK { TASK.div_ceil(row).min(rows) } else { rows };
     let pieces = rows.div_ceil(step);
-    let bases = (crate::pool::Shares(y.as_mut_ptr()), crate::pool::Shares(positions.as_mut_ptr()));
+    let far = x.len() >= FAR;
+    let shared =
+        (crate::pool::Shares(y.as_mut_ptr()), positions.map(|p| crate::pool::Shares(p.as_mut_ptr())));
     pool.run(n * pieces, &|task| {
-        let (y, positions) = &bases;
+        let (y, positions) = &shared;
         let (example, first) = (task / pieces, task % pieces * step);
         let len = step.min(rows - first) * row;
         let at = first * row;
         // SAFETY: an example's outputs are `output_len` = rows · row elements from
         // example · output_len on, its positions bytes from example · stride on, and
-        // stride is at least output_len; both slices hold n examples (checked above).
-        // Tasks take different rows of them, and both are borrowed until all have ended.
+        // stride is at least output_len; both slices hold n examples (checked above and
+        // by the caller). Tasks take different rows of them, and both are borrowed until
+        // all have ended.
         let (y, positions) = unsafe {
-            (
-                std::slice::from_raw_parts_mut(y.0.add(example * by.output_len() + at), len),
-                std::slice::from_raw_parts_mut(positions.0.add(example * stride(by) + at), len),
-            )
+            let y = std::slice::from_raw_parts_mut(y.0.add(example * by.output_len() + at), len);
+            let begin = example * stride(by) + at;
+            (y, positions.as_ref().map(|p| std::slice::from_raw_parts_mut(p.0.add(begin), len)))
         };
         let x = &x[example * by.input_len()..][..by.input_len()];
         if isa != Isa::SCALAR
             && let (Some(x), Some(y)) = (T::as_f32(x), T::as_f32_mut(y))
         {
-            return dispatch_vectors(isa, VectorRows(Rows { by, after, first, x, y, positions }));
+            return dispatch_vectors(isa, VectorRows(Rows { by, after, first, far, x, y, positions }));
         }
-        dispatch(isa, Rows { by, after, first, x, y, positions });
+        dispatch(isa, Rows { by, after, first, far, x, y, positions });
     });
 }
 
 struct Scatter<'a, T> {
     by: &'a Pool2d,
     after: After,
+    /// Whether `grad` may lie in memory.
+    far: bool,
     y: &'a [T],
     g: &'a [T],
     positions: &'a [u8],
@@ -273,14 +312,15 @@ pub fn max_backward_saved<T: Real>(
     let positions = T::bytes(positions);
     assert!(positions.len() >= n * stride(by), "room for positions");
     let outs = by.output_len();
+    let far = grad.len() >= FAR;
     by.each_example(pool, grad, |example, grad| {
         let (y, g) = (&y[example * outs..][..outs], &g[example * outs..][..outs]);
         let positions = &positions[example * stride(by)..][..outs];
         if isa != Isa::SCALAR
             && let (Some(y), Some(g), Some(grad)) = (T::as_f32(y), T::as_f32(g), T::as_f32_mut(grad))
         {
-            return dispatch_vectors(isa, VectorScatter(Scatter { by, after, y, g, positions, grad }));
+            return dispatch_vectors(isa, VectorScatter(Scatter { by, after, far, y, g, positions, grad }));
         }
-        dispatch(isa, Scatter { by, after, y, g, positions, grad });
+        dispatch(isa, Scatter { by, after, far, y, g, positions, grad });
     });
 }

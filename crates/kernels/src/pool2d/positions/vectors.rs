@@ -1,7 +1,7 @@
 //! Both passes on whole vectors of channels.
 
 use super::{Rows, Scatter};
-use crate::lanes::Lanes;
+use crate::lanes::{Lanes, prefetch_near};
 use crate::norm::After;
 use crate::pool2d::{Pool2d, Window};
 use crate::simd::VectorKernel;
@@ -49,16 +49,22 @@ impl VectorKernel for VectorRows<'_> {
     type Output = ();
     #[inline(always)]
     unsafe fn run<V: Lanes>(self) {
-        let Rows { by, after, first, x, y, positions } = self.0;
+        let Rows { by, after, first, far, x, y, mut positions } = self.0;
         let (channels, row) = (by.channels, by.width.output() * by.channels);
-        let lines = y.chunks_exact_mut(row).zip(positions.chunks_exact_mut(row));
-        for (i, (y, positions)) in lines.enumerate() {
+        let (down, right) = (by.height.step(), by.width.step());
+        for (i, y) in y.chunks_exact_mut(row).enumerate() {
             let h = by.height.window(first + i);
-            let pixels = y.chunks_exact_mut(channels).zip(positions.chunks_exact_mut(channels));
-            for (j, (y, positions)) in pixels.enumerate() {
+            let mut positions = positions.as_mut().map(|all| &mut all[i * row..][..row]);
+            for (j, y) in y.chunks_exact_mut(channels).enumerate() {
                 let w = by.width.window(j);
                 let (start, len, line) = span(by, h, w);
                 let x = x[start..][..len].as_ptr();
+                if far {
+                    // The windows below see these for the first time.
+                    let next = x.wrapping_add((h.end - h.start) * line);
+                    (0..down).for_each(|r| prefetch_near(next.wrapping_add(r * line), right * channels));
+                }
+                let mut positions = positions.as_mut().map(|all| &mut all[j * channels..][..channels]);
                 for (c, n) in parts::<V>(channels) {
                     // SAFETY: the caller has the instruction set. All pixels of the window
                     // lie in `x`, as checked above; y and positions hold all channels of
@@ -74,6 +80,7 @@ impl VectorKernel for VectorRows<'_> {
                             }
                         }
                         store(activate(best, after), y.as_mut_ptr().add(c), n);
+                        let Some(positions) = &mut positions else { continue };
                         let positions = positions.as_mut_ptr().add(c);
                         if n == V::LANES {
                             at.store_bytes(positions);
@@ -148,6 +155,8 @@ impl VectorKernel for VectorScatter<'_> {
         // Windows side by side write each pixel once, and nothing is cleared before.
         let alone = by.height.is_tiled() && by.width.is_tiled();
         let covered = by.width.window(by.width.output().saturating_sub(1)).end * channels;
+        let far = self.0.far;
+        let (down, right) = (by.height.step(), by.width.step());
         let mut cleared = 0;
         for i in 0..by.height.output() {
             let h = by.height.window(i);
@@ -165,6 +174,13 @@ impl VectorKernel for VectorScatter<'_> {
                 let extents = [h.end - h.start, w.end - w.start];
                 let (start, len, line) = span(by, h, w);
                 let to = (grad[start..][..len].as_mut_ptr(), line);
+                if far {
+                    let next = to.0.wrapping_add(extents[0] * line);
+                    (0..down).for_each(|r| prefetch_near(next.wrapping_add(r * line), right * channels));
+                    let below = out + by.width.output() * channels;
+                    prefetch_near(self.0.g.as_ptr().wrapping_add(below), channels);
+                    prefetch_near(self.0.y.as_ptr().wrapping_add(below), channels);
+                }
                 // SAFETY: the caller has the instruction set; all pixels of the window lie
                 // in the slice above.
                 unsafe {
