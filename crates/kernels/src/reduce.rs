@@ -170,7 +170,7 @@ impl<T: Real> Kernel for ColumnSums<'_, T> {
             self.tile::<{ 4 * LANES }, false>(start);
             start += 4 * LANES;
         }
-        match ((cols - start) / LANES, (cols - start) % LANES > 0) {
+        match ((cols - start) / LANES, !(cols - start).is_multiple_of(LANES)) {
             (3, true) => self.tile::<{ 3 * LANES }, true>(start),
             (3, false) => self.tile::<{ 3 * LANES }, false>(start),
             (2, true) => self.tile::<{ 2 * LANES }, true>(start),

@@ -6,7 +6,7 @@
 use super::Form;
 use super::points::{self, Axis};
 use crate::Isa;
-use crate::lanes::{Lanes, Portable};
+use crate::lanes::{Lanes, Portable, prefetch_near};
 use crate::simd;
 use crate::then::{After, activate};
 use std::ops::Range;
@@ -134,6 +134,52 @@ pub(super) struct Loops {
     pub(super) tap_gradients: unsafe fn(&Taps),
 }
 
+/// Vectors of windows between the one that is worked on and the one that is asked for: a
+/// window's lines are so far apart that the processor does not see which come next.
+const AHEAD: usize = 8;
+
+/// The window that is asked for, seen from the first channel of each tile.
+struct Next {
+    /// Element of that tile's first pixel, as in [`Window`].
+    tile: isize,
+    /// Channels of the same tile that are skipped, and channels in all.
+    skip: usize,
+    channels: usize,
+}
+
+impl Grid {
+    /// The window that comes [`AHEAD`] vectors of `lanes` of these channels behind the
+    /// beginning of tile `p` of `count` from `first` on: of a later tile, or of the same
+    /// one if it has more vectors.
+    #[inline(always)]
+    fn next(
+        &self,
+        (first, p, count): (usize, usize, usize),
+        size: usize,
+        channels: usize,
+        lanes: usize,
+    ) -> Next {
+        let vectors = channels.div_ceil(lanes).max(1);
+        let later = (p + (AHEAD / vectors).max(1)).min(count - 1);
+        let skip = if vectors > AHEAD { AHEAD * lanes } else { 0 };
+        Next { tile: self.window(first + later, size).at, skip, channels }
+    }
+}
+
+impl Next {
+    /// From the first element of an image to where channel `c` of the window begins, for
+    /// a tile that begins at `here`.
+    #[inline(always)]
+    fn at(&self, here: isize, c: usize) -> isize {
+        let c = c + self.skip;
+        if c < self.channels && self.skip > 0 {
+            here + c as isize
+        } else {
+            self.tile + (c % self.channels) as isize
+        }
+    }
+}
+
 /// Applies a transform to both axes: down the columns, then along the rows.
 ///
 /// # Safety
@@ -174,10 +220,18 @@ unsafe fn spread<V: Lanes, F: Axis<I, T>, const I: usize, const T: usize>(a: &Sp
     let row = a.grid.extent[1] * pixel;
     for p in 0..a.count {
         let window = a.grid.window(a.tile + p, I);
+        let next = a.grid.next((a.tile, p, a.count), I, channels, V::LANES);
         let whole = window.rows == [0, I] && window.cols == [0, I];
         for c in (0..channels).step_by(V::LANES) {
             let base = a.image.wrapping_offset(window.at).wrapping_add(a.channels.start + c);
             let at = |i: usize, j: usize| base.wrapping_add(i * row + j * pixel);
+            let asked = a.image.wrapping_offset(next.at(window.at, c)).wrapping_add(a.channels.start);
+            for i in 0..I {
+                // The columns before these belong to the tile before, too.
+                for j in I - a.grid.step.min(I)..I {
+                    prefetch_near(asked.wrapping_add(i * row + j * pixel), V::LANES);
+                }
+            }
             // SAFETY: the caller has the instruction set.
             let zero = unsafe { V::splat(0.0) };
             let left = channels - c;
@@ -220,9 +274,16 @@ unsafe fn collect<V: Lanes, F: Axis<T, M>, const M: usize, const T: usize>(a: &C
     let row = a.grid.extent[1] * pixel;
     for p in 0..a.count {
         let window = a.grid.window(a.tile + p, M);
+        let next = a.grid.next((a.tile, p, a.count), M, a.channels, V::LANES);
         let (rows, cols) = (window.rows[1], window.cols[1]);
         for c in (0..a.channels).step_by(V::LANES) {
             let left = a.channels - c;
+            let asked = a.image.wrapping_offset(next.at(window.at, c)).wrapping_add(a.channel);
+            for i in 0..rows {
+                for j in 0..cols {
+                    prefetch_near(asked.wrapping_add(i * row + j * pixel), V::LANES);
+                }
+            }
             let from = a.from.wrapping_add(p * a.row + c);
             // SAFETY: the caller answers for the products and the bias.
             let (values, bias) = unsafe {
