@@ -7,7 +7,11 @@
 use super::Conv;
 use crate::Real;
 use crate::gemm::layout::Layout;
+use crate::lanes::prefetch_near;
 use std::ops::Range;
+
+/// Points between the one whose taps are copied and the one whose are asked for.
+const AHEAD: usize = 2;
 
 /// Rows = points (image, line, column) of a grid; columns = (tap row, tap
 /// column, channel). Tap (i, j) of point (a, b) lies on the source pixel
@@ -124,6 +128,10 @@ impl Gather {
             to[..low_at].fill(T::ZERO);
             if low < high {
                 let at = (x * c + low) as usize;
+                if let Some(line) = T::as_f32(line) {
+                    let next = at + AHEAD * self.step[1] * self.pixel;
+                    prefetch_near(line.as_ptr().wrapping_add(next), high_at - low_at);
+                }
                 to[low_at..high_at].copy_from_slice(&line[at..at + (high_at - low_at)]);
             }
             to[high_at..].fill(T::ZERO);
