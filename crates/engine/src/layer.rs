@@ -103,10 +103,21 @@ pub struct LayerPlan {
     pub macs: u64,
     /// Algorithm, chosen from the shape; empty if there is only one.
     pub algorithm: &'static str,
-    /// The same with products of bfloat16; empty if they change nothing.
-    pub algorithm_bf16: &'static str,
+    /// The same with products of bfloat16; nothing if they change nothing.
+    pub rounding: Option<Rounding>,
     /// Smallest batch that the layer can train on.
     pub min_batch: usize,
+}
+
+/// Algorithms with products of bfloat16.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rounding {
+    /// In pairs.
+    pub pairs: &'static str,
+    /// With AMX.
+    pub tiles: &'static str,
+    /// From which batch on.
+    pub from: usize,
 }
 
 impl LayerPlan {
@@ -132,8 +143,23 @@ impl LayerPlan {
             passes_gradient: false,
             macs: 0,
             algorithm: "",
-            algorithm_bf16: "",
+            rounding: None,
             min_batch: 1,
+        }
+    }
+
+    /// The algorithm on an instruction set, for such a batch.
+    #[must_use]
+    pub fn algorithm_on(&self, isa: Isa, batch: usize) -> &'static str {
+        match self.rounding {
+            Some(rounding) if isa.is_bf16() && batch >= rounding.from => {
+                if isa.is_amx() {
+                    rounding.tiles
+                } else {
+                    rounding.pairs
+                }
+            }
+            _ => self.algorithm,
         }
     }
 

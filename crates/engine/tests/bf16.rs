@@ -6,18 +6,20 @@
 use kobai_engine::layer::LayerKind;
 use kobai_engine::layers::{Conv2d, Linear};
 use kobai_engine::{Alone, Graph, Lang, Loss, Plan, PlanOptions, Shape};
-use kobai_kernels::{Isa, Precision};
+use kobai_kernels::Isa;
 use kobai_testkit::values;
 
-fn bf16() -> Option<Isa> {
-    let isa = Isa::best().with(Precision::Bf16);
-    if isa.is_none() {
-        println!("skipped: this processor has no avx512_bf16");
+/// All that this processor has; says what it has not.
+fn rounding() -> Vec<Isa> {
+    let all = Isa::rounding();
+    if all.len() < 2 {
+        println!("skipped: avx512_bf16 and AMX, or one of them, which this processor has not");
     }
-    isa
+    all
 }
 
-const N: usize = 6;
+/// More than the batches whose linear layers stay in `f32`.
+const N: usize = 18;
 
 /// Output, gradient of the input, gradient of the params; of the sizes of all values
 /// instead if `sizes`.
@@ -39,7 +41,10 @@ fn passes(layer: &LayerKind, shape: Shape, isa: Isa, sizes: bool) -> [Vec<f32>; 
 /// computed in `f32`, which makes it smaller by at most γ of itself.
 #[test]
 fn outputs_and_gradients_are_near_those_of_f32() {
-    let Some(isa) = bf16() else { return };
+    rounding().into_iter().for_each(are_near);
+}
+
+fn are_near(isa: Isa) {
     let image = [24, 9, 10].into();
     let layers: [(LayerKind, Shape); 5] = [
         (Linear::new(70).into(), [301].into()),
@@ -79,21 +84,27 @@ fn the_plan_says_which_layers_round() {
     let mut g = Graph::new([3, 16, 16].into());
     let x = g.conv2d("stem", g.input(), Conv2d::new(16, 3).padding(1));
     let x = g.conv2d("same", x, Conv2d::new(32, 3).padding(1));
-    let x = g.conv2d("point", x, Conv2d::new(32, 1));
+    let x = g.conv2d("point", x, Conv2d::new(128, 1));
+    let x = g.conv2d("many", x, Conv2d::new(128, 3).padding(1));
     let x = g.conv2d("down", x, Conv2d::new(32, 3).stride(2));
     let x = g.conv2d("depth", x, Conv2d::new(32, 3).groups(32));
     let x = g.flatten("flat", x);
     let x = g.linear("fc", x, 5);
     g.output(x, Loss::CrossEntropy);
-    let algorithms = |isa| {
-        let plan = Plan::new(&g, &PlanOptions { isa, ..PlanOptions::batch(4) }).expect("a right network");
-        let names = ["stem", "same", "point", "down", "depth", "fc"];
+    let algorithms = |isa, batch| {
+        let plan = Plan::new(&g, &PlanOptions { isa, ..PlanOptions::batch(batch) }).expect("a right network");
+        let names = ["stem", "same", "point", "many", "down", "depth", "fc"];
         (names.map(|n| plan.node(n).expect("a node").plan.algorithm), plan.table(Lang::En))
     };
-    let plain = ["direct", "winograd 4x4", "gemm", "indirect", "depthwise", "gemm"];
-    assert_eq!(algorithms(Isa::best()).0, plain);
-    let Some(isa) = bf16() else { return };
-    let (names, table) = algorithms(isa);
-    assert_eq!(names, ["direct", "winograd 4x4", "gemm bf16", "indirect bf16", "depthwise", "gemm bf16"]);
-    assert!(table.contains("avx512+bf16") && table.contains("indirect bf16"), "{table}");
+    let plain = ["direct", "winograd 4x4", "gemm", "winograd 4x4", "indirect", "depthwise", "gemm"];
+    assert_eq!(algorithms(Isa::best(), 20).0, plain);
+    for isa in rounding() {
+        let (names, table) = algorithms(isa, 20);
+        let many = if isa.is_amx() { "indirect bf16" } else { "winograd 4x4" };
+        let all = ["direct", "winograd 4x4", "gemm bf16", many, "indirect bf16", "depthwise", "gemm bf16"];
+        assert_eq!(names, all);
+        assert!(table.contains(isa.name()) && table.contains("indirect bf16"), "{table}");
+        // So few examples are not rounded in a linear layer.
+        assert_eq!(algorithms(isa, 16).0[4..], ["indirect bf16", "depthwise", "gemm"]);
+    }
 }

@@ -6,7 +6,7 @@ mod common;
 use common::{Batch, Record, networks, ops, random, reference};
 use kobai_engine::optim::{Clip, Optimizer, Penalty, Updater, Updates};
 use kobai_engine::{Executor, Graph, Loss, Observer, Plan, PlanOptions, Unobserved};
-use kobai_kernels::{Isa, Pool, Precision, Real};
+use kobai_kernels::{Isa, Pool, Real};
 use kobai_testkit::{STEP, Verdict, check_gradient, values};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -93,12 +93,13 @@ fn any_number_of_threads() {
 /// and leave double precision alone.
 #[test]
 fn with_products_of_bfloat16() {
-    let Some(isa) = Isa::best().with(Precision::Bf16) else {
-        println!("skipped: this processor has no avx512_bf16");
-        return;
-    };
-    let rounding = Way { isa, ..plain() };
-    for (name, graph) in networks() {
+    let all = Isa::rounding();
+    if all.len() < 2 {
+        println!("skipped: avx512_bf16 and AMX, or one of them, which this processor has not");
+    }
+    for (isa, (name, graph)) in all.into_iter().flat_map(|isa| networks().into_iter().map(move |n| (isa, n)))
+    {
+        let rounding = Way { isa, ..plain() };
         let want = train::<f32>(&graph, rounding, N);
         for threads in [2, 3, 7] {
             assert!(

@@ -13,6 +13,7 @@ enum Kind {
     Avx2,
     Avx512,
     Avx512Bf16,
+    Avx512Amx,
 }
 
 /// How the operands of matrix products are stored and multiplied.
@@ -54,9 +55,9 @@ impl Precision {
 /// (AArch64); on plain x86-64 it multiplies and adds separately, so its bits
 /// differ there.
 ///
-/// `avx512+bf16` is `avx512` with matrix products of bfloat16 ([`Precision::Bf16`]).
-/// Only who asks for it gets it ([`Isa::with`]): it is neither the best nor among the
-/// available.
+/// `avx512+bf16` and `avx512+amx` are `avx512` with matrix products of bfloat16
+/// ([`Precision::Bf16`]), in pairs and in tiles of 32 inner indices. Only who asks for them
+/// gets them ([`Isa::with`]): they are neither the best nor among the available.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Isa(Kind);
 
@@ -101,38 +102,53 @@ impl Isa {
         [Some(Isa::SCALAR), Isa::avx2(), Isa::avx512()].into_iter().flatten().collect()
     }
 
+    /// Every instruction set of this processor whose matrix products are of bfloat16,
+    /// slowest first. Both need AVX-512 and its extension BF16, the second one AMX too, and
+    /// Linux's leave to use it.
+    #[must_use]
+    pub fn rounding() -> Vec<Isa> {
+        #[cfg(target_arch = "x86_64")]
+        if Isa::avx512().is_some() && std::is_x86_feature_detected!("avx512bf16") {
+            let amx = crate::gemm::bf16::has_amx().then_some(Isa(Kind::Avx512Amx));
+            return [Some(Isa(Kind::Avx512Bf16)), amx].into_iter().flatten().collect();
+        }
+        Vec::new()
+    }
+
     /// The instruction set with this name, if there is one and the processor has it.
     #[must_use]
     pub fn named(name: &str) -> Option<Isa> {
-        let rounding = Isa::avx512().and_then(|isa| isa.with(Precision::Bf16));
-        Isa::available().into_iter().chain(rounding).find(|isa| isa.name() == name)
+        Isa::available().into_iter().chain(Isa::rounding()).find(|isa| isa.name() == name)
     }
 
     /// The same instruction set with products of this precision, if the processor has it:
-    /// bfloat16 needs AVX-512 and its extension BF16.
+    /// bfloat16 needs AVX-512, and is the fastest of [`Isa::rounding`].
     #[must_use]
     pub fn with(self, precision: Precision) -> Option<Isa> {
-        match (self.0, precision) {
-            (Kind::Avx512Bf16, Precision::F32) => Some(Isa(Kind::Avx512)),
-            (_, Precision::F32) | (Kind::Avx512Bf16, Precision::Bf16) => Some(self),
-            #[cfg(target_arch = "x86_64")]
-            (Kind::Avx512, Precision::Bf16) if std::is_x86_feature_detected!("avx512bf16") => {
-                Some(Isa(Kind::Avx512Bf16))
-            }
-            (_, Precision::Bf16) => None,
+        match precision {
+            Precision::F32 => Some(self.in_f32()),
+            Precision::Bf16 if self.is_bf16() => Some(self),
+            Precision::Bf16 if self.is_avx512() => Isa::rounding().pop(),
+            Precision::Bf16 => None,
         }
     }
 
     /// The precision of matrix products.
     #[must_use]
     pub fn precision(self) -> Precision {
-        if self.0 == Kind::Avx512Bf16 { Precision::Bf16 } else { Precision::F32 }
+        if self.is_bf16() { Precision::Bf16 } else { Precision::F32 }
     }
 
     /// Whether the operands of matrix products are rounded to bfloat16.
     #[must_use]
     pub fn is_bf16(self) -> bool {
-        self.precision() == Precision::Bf16
+        matches!(self.0, Kind::Avx512Bf16 | Kind::Avx512Amx)
+    }
+
+    /// Whether these products are those of AMX.
+    #[must_use]
+    pub fn is_amx(self) -> bool {
+        self.0 == Kind::Avx512Amx
     }
 
     /// The same instruction set with products of `f32`.
@@ -140,7 +156,7 @@ impl Isa {
         if self.is_bf16() { Isa(Kind::Avx512) } else { self }
     }
 
-    /// `scalar`, `avx2`, `avx512` or `avx512+bf16`.
+    /// `scalar`, `avx2`, `avx512`, `avx512+bf16` or `avx512+amx`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self.0 {
@@ -148,6 +164,7 @@ impl Isa {
             Kind::Avx2 => "avx2",
             Kind::Avx512 => "avx512",
             Kind::Avx512Bf16 => "avx512+bf16",
+            Kind::Avx512Amx => "avx512+amx",
         }
     }
 
@@ -160,7 +177,7 @@ impl Isa {
     /// Whether the AVX-512 path may run.
     #[must_use]
     pub fn is_avx512(self) -> bool {
-        matches!(self.0, Kind::Avx512 | Kind::Avx512Bf16)
+        matches!(self.0, Kind::Avx512 | Kind::Avx512Bf16 | Kind::Avx512Amx)
     }
 }
 

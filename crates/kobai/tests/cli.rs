@@ -354,12 +354,17 @@ fn bench_in_bfloat16() {
     }
     let losses = |precision| {
         let output =
-            kobai(&["bench", "W3", "--batch", "4", "--losses", "3", "--json", "--precision", precision]);
+            kobai(&["bench", "W3", "--batch", "20", "--losses", "3", "--json", "--precision", precision]);
         assert_eq!(code(&output), 0, "{}", String::from_utf8_lossy(&output.stderr));
         let line: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
         assert_eq!(line["precision"], precision);
         line["losses"].as_array().unwrap().iter().map(|l| l.as_f64().unwrap()).collect::<Vec<_>>()
     };
+    for isa in env["rounding"].as_array().unwrap().iter().map(|isa| isa.as_str().unwrap()) {
+        let output = kobai(&["bench", "W3", "--batch", "20", "--losses", "1", "--json", "--isa", isa]);
+        let line: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!((line["precision"].as_str(), line["isa"].as_str()), (Some("bf16"), Some(isa)));
+    }
     let (whole, rounded) = (losses("f32"), losses("bf16"));
     assert!(whole.iter().zip(&rounded).all(|(a, b)| a != b), "{whole:?} {rounded:?}");
     assert!(rounded[2] < rounded[0], "{rounded:?}");

@@ -2,7 +2,8 @@ use crate::Shape;
 use crate::error::Problem;
 use crate::init::{Fan, Fans, Init};
 use crate::layer::{
-    Backward, Cx, Extent, Fold, Forward, Fuses, Layer, LayerPlan, Layout, ParamSpec, in_range, one_image,
+    Backward, Cx, Extent, Fold, Forward, Fuses, Layer, LayerPlan, Layout, ParamSpec, Rounding, in_range,
+    one_image,
 };
 use kobai_kernels::conv::{self, Conv};
 use kobai_kernels::{Real, reduce};
@@ -184,6 +185,7 @@ impl Layer for Conv2d {
                 decay: false,
             });
         }
+        let [algorithm, pairs, tiles] = conv.algorithms();
         Ok(LayerPlan {
             params,
             reads_input: true,
@@ -193,8 +195,8 @@ impl Layer for Conv2d {
             },
             fuses: Fuses::Forward,
             macs: conv.macs(),
-            algorithm: conv.algorithm(),
-            algorithm_bf16: conv.algorithm_bf16(),
+            algorithm,
+            rounding: Some(Rounding { pairs, tiles, from: 1 }),
             ..LayerPlan::new([outs, out_height, out_width].into())
         })
     }

@@ -1,9 +1,11 @@
 use crate::Shape;
 use crate::error::Problem;
 use crate::init::{Fan, Fans, Init};
-use crate::layer::{Backward, Cx, Fold, Forward, Fuses, Layer, LayerPlan, Layout, ParamSpec, one_input};
+use crate::layer::{
+    Backward, Cx, Fold, Forward, Fuses, Layer, LayerPlan, Layout, ParamSpec, Rounding, one_input,
+};
 use kobai_kernels::gemm::{self, Mat, Start, gemm, gemm_packed, gemm_then};
-use kobai_kernels::{Real, reduce};
+use kobai_kernels::{Isa, Precision, Real, reduce};
 
 /// A fully connected layer: every output is a weighted sum of all inputs.
 ///
@@ -69,8 +71,18 @@ impl Linear {
 }
 
 /// Largest batch for which evaluation keeps a packed copy of the weight: then packing
-/// takes as long as multiplying.
+/// takes as long as multiplying. So few examples are not rounded to bfloat16 either: an
+/// element of the weight comes from memory for a few multiply-adds, and memory decides.
 const FEW: usize = 16;
+
+/// The instruction set for so many examples.
+fn isa_of(cx: &Cx<'_>) -> Isa {
+    if cx.n > FEW { cx.isa } else { in_f32(cx.isa) }
+}
+
+fn in_f32(isa: Isa) -> Isa {
+    isa.with(Precision::F32).expect("every instruction set has products of f32")
+}
 
 impl Layer for Linear {
     fn kind(&self) -> &'static str {
@@ -103,7 +115,7 @@ impl Layer for Linear {
             reads_input: true,
             macs: (outs * ins) as u64,
             algorithm: "gemm",
-            algorithm_bf16: "gemm bf16",
+            rounding: Some(Rounding { pairs: "gemm bf16", tiles: "gemm bf16", from: FEW + 1 }),
             fuses: Fuses::Forward,
             ..LayerPlan::new([outs].into())
         })
@@ -114,7 +126,7 @@ impl Layer for Linear {
         let (outs, ins) = (self.out_features, cx.shapes[0].len());
         let (weight, bias) = io.params.split_at(outs * ins);
         let start = if self.bias { Start::Bias(bias) } else { Start::Zero };
-        let (isa, pool, then) = (cx.isa, cx.pool, io.then);
+        let (isa, pool, then) = (isa_of(cx), cx.pool, io.then);
         if !io.prepared.is_empty()
             && gemm::packs(isa)
             && let (Some(x), Some(packed), Some(bias), Some(then)) =
@@ -132,14 +144,15 @@ impl Layer for Linear {
         let (outs, ins) = (self.out_features, cx.shapes[0].len());
         let (x, g) = (Mat::new(x, cx.n, ins), Mat::new(g, cx.n, outs));
         let (grad_weight, grad_bias) = io.grad_params.split_at_mut(outs * ins);
-        gemm(cx.isa, cx.pool, g.t(), x, Start::Zero, grad_weight);
+        let isa = isa_of(cx);
+        gemm(isa, cx.pool, g.t(), x, Start::Zero, grad_weight);
         if self.bias {
             reduce::column_sums(cx.isa, cx.n, outs, io.grad_output, grad_bias);
         }
         cx.params_done();
         let weight = Mat::new(&io.params[..outs * ins], outs, ins);
         if let Some(grad_x) = io.grad_input(0) {
-            gemm(cx.isa, cx.pool, g, weight, Start::Zero, grad_x);
+            gemm(isa, cx.pool, g, weight, Start::Zero, grad_x);
         }
     }
 
@@ -150,7 +163,7 @@ impl Layer for Linear {
     fn prepare<T: Real>(&self, cx: &Cx<'_>, params: &[T], _: Option<Fold<'_, T>>, to: &mut [T]) {
         let (outs, ins) = (self.out_features, cx.shapes[0].len());
         if let (Some(weight), Some(to)) = (T::as_f32(&params[..outs * ins]), T::as_f32_mut(to)) {
-            gemm::pack(cx.isa, cx.pool, Mat::new(weight, outs, ins).t(), to);
+            gemm::pack(in_f32(cx.isa), cx.pool, Mat::new(weight, outs, ins).t(), to);
         }
     }
 }

@@ -265,9 +265,7 @@ fn shapes(graph: &Graph, options: &PlanOptions) -> Result<Vec<NodePlan>, PlanErr
         };
         let plan = match plan {
             Ok(mut plan) => {
-                if options.isa.is_bf16() && !plan.algorithm_bf16.is_empty() {
-                    plan.algorithm = plan.algorithm_bf16;
-                }
+                plan.algorithm = plan.algorithm_on(options.isa, options.batch);
                 if options.batch < plan.min_batch {
                     fail(Problem::Batch { at_least: plan.min_batch, got: options.batch }, Vec::new());
                 }

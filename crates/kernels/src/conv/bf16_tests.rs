@@ -5,20 +5,20 @@ use super::{Conv, Fold, backward_input, backward_weight, forward, forward_prepar
 use crate::checks::{bit_difference, must_fail, values, widened};
 use crate::gemm::bf16::reference;
 use crate::gemm::{Mat, Start};
-use crate::isa::Precision;
 use crate::then::{After, Then};
 use crate::{Isa, Pool, Real};
 
-fn bf16() -> Option<Isa> {
-    let isa = Isa::best().with(Precision::Bf16);
-    if isa.is_none() {
-        println!("skipped: this processor has no avx512_bf16");
+/// All that this processor has; says what it has not.
+fn rounding() -> Vec<Isa> {
+    let all = Isa::rounding();
+    if all.len() < 2 {
+        println!("skipped: avx512_bf16 and AMX, or one of them, which this processor has not");
     }
-    isa
+    all
 }
 
-fn rounds(c: &Conv) -> bool {
-    c.algorithm_bf16().ends_with("bf16")
+fn rounds(isa: Isa, c: &Conv) -> bool {
+    c.algorithms()[1 + usize::from(isa.is_amx())].ends_with("bf16")
 }
 
 /// Those of the other tests, and some whose blocks and chunks are several.
@@ -26,6 +26,7 @@ fn all() -> Vec<(&'static str, Conv)> {
     let mut all = cases();
     all.push(("deep", conv([9, 8], [150, 40, 1], [3, 3], [2, 2], [1, 1], [1, 1])));
     all.push(("many pixels", conv([33, 37], [9, 11, 1], [3, 3], [2, 2], [1, 1], [1, 1])));
+    all.push(("many channels", conv([5, 6], [130, 129, 1], [3, 3], [1, 1], [1, 1], [1, 1])));
     all.push(("1x1, many pixels", conv([31, 39], [17, 35, 1], [1, 1], [1, 1], [0, 0], [1, 1])));
     all
 }
@@ -55,9 +56,12 @@ fn slices<T>(data: &[Vec<T>; 4]) -> [&[T]; 4] {
 
 #[test]
 fn outputs_and_gradients_of_weights_equal_the_definition() {
-    let Some(isa) = bf16() else { return };
+    rounding().into_iter().for_each(equal_the_definition);
+}
+
+fn equal_the_definition(isa: Isa) {
     let mut seen = 0;
-    for (name, c) in all().into_iter().filter(|(_, c)| rounds(c)) {
+    for (name, c) in all().into_iter().filter(|(_, c)| rounds(isa, c)) {
         let n = 2;
         let data = data(&c, n);
         let [y, _, grad_w] = passes(isa, &Pool::serial(), &c, n, slices(&data));
@@ -72,13 +76,13 @@ fn outputs_and_gradients_of_weights_equal_the_definition() {
             let columns = Mat::new(&columns[group * m * k..][..m * k], m, k);
             let mut want = vec![f32::NAN; m * outs];
             let b = Mat::new(&w[group * outs * k..][..outs * k], outs, k).t();
-            reference(columns, b, Start::Bias(&bias[group * outs..][..outs]), &mut want);
+            reference(isa, columns, b, Start::Bias(&bias[group * outs..][..outs]), &mut want);
             assert_eq!(bit_difference(&of_group(&y, group), &want), None, "{name}: output");
             if m < 2048 {
                 // One chunk of pixels.
                 let g = of_group(g, group);
                 let mut want = vec![f32::NAN; outs * k];
-                reference(Mat::new(&g, m, outs).t(), columns, Start::Zero, &mut want);
+                reference(isa, Mat::new(&g, m, outs).t(), columns, Start::Zero, &mut want);
                 let got = &grad_w[group * outs * k..][..outs * k];
                 assert_eq!(bit_difference(got, &want), None, "{name}: gradient of the weight");
             }
@@ -101,9 +105,12 @@ fn within(what: &str, got: &[f32], exact: &[f64], sizes: &[f64], k: usize) {
 
 #[test]
 fn all_passes_are_near_double_precision() {
-    let Some(isa) = bf16() else { return };
+    rounding().into_iter().for_each(are_near_double_precision);
+}
+
+fn are_near_double_precision(isa: Isa) {
     let pool = Pool::serial();
-    for (name, c) in all().into_iter().filter(|(_, c)| rounds(c)) {
+    for (name, c) in all().into_iter().filter(|(_, c)| rounds(isa, c)) {
         let n = 2;
         let data = data(&c, n);
         let wide = data.each_ref().map(|v| widened(v));
@@ -125,9 +132,12 @@ fn all_passes_are_near_double_precision() {
 /// The other algorithms do not notice, in no pass.
 #[test]
 fn other_algorithms_stay_as_they_are() {
-    let Some(isa) = bf16() else { return };
+    rounding().into_iter().for_each(others_stay);
+}
+
+fn others_stay(isa: Isa) {
     let mut seen = Vec::new();
-    for (name, c) in all().into_iter().filter(|(_, c)| !rounds(c)) {
+    for (name, c) in all().into_iter().filter(|(_, c)| !rounds(isa, c)) {
         let data = data(&c, 2);
         let run = |isa| passes(isa, &Pool::serial(), &c, 2, slices(&data));
         for (got, want) in run(isa).iter().zip(run(Isa::best())) {
@@ -140,8 +150,11 @@ fn other_algorithms_stay_as_they_are() {
 
 #[test]
 fn threads_do_not_change_a_bit() {
-    let Some(isa) = bf16() else { return };
-    for (name, c) in all().into_iter().filter(|(_, c)| rounds(c)) {
+    rounding().into_iter().for_each(threads_change_nothing);
+}
+
+fn threads_change_nothing(isa: Isa) {
+    for (name, c) in all().into_iter().filter(|(_, c)| rounds(isa, c)) {
         let data = data(&c, 3);
         let want = passes(isa, &Pool::serial(), &c, 3, slices(&data));
         for threads in [2, 3, 7] {
@@ -156,7 +169,10 @@ fn threads_do_not_change_a_bit() {
 /// Evaluation rounds as training does, with or without prepared params.
 #[test]
 fn prepared_params_give_the_same_bits() {
-    let Some(isa) = bf16() else { return };
+    rounding().into_iter().for_each(prepared_gives_the_same);
+}
+
+fn prepared_gives_the_same(isa: Isa) {
     let pool = Pool::serial();
     for (name, c) in all() {
         let [x, w, bias, _] = data(&c, 2);

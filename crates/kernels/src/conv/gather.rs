@@ -13,6 +13,12 @@ use std::ops::Range;
 /// Points between the one whose taps are copied and the one whose are asked for.
 const AHEAD: usize = 2;
 
+#[cfg(target_arch = "x86_64")]
+mod pairs;
+
+#[cfg(target_arch = "x86_64")]
+pub(super) use pairs::PairedGather;
+
 /// Rows = points (image, line, column) of a grid; columns = (tap row, tap
 /// column, channel). Tap (i, j) of point (a, b) lies on the source pixel
 /// (a · step + i · dilation + offset) in each axis, or on zeros.
@@ -30,6 +36,8 @@ pub(super) struct Gather {
     pub(super) step: [usize; 2],
     pub(super) dilation: [usize; 2],
     pub(super) offset: [isize; 2],
+    /// Elements of the images that lie before those that are given.
+    skip: usize,
 }
 
 impl Gather {
@@ -46,6 +54,7 @@ impl Gather {
             step: conv.stride,
             dilation: conv.dilation,
             offset: conv.padding.map(|p| -(p as isize)),
+            skip: 0,
         }
     }
 
@@ -91,7 +100,7 @@ impl Gather {
                 let to = &mut to[done..done + until - from];
                 match self.at(0, a, row) {
                     Some(h) => {
-                        let source = (n * self.source[0] + h) * self.source[1] * self.pixel;
+                        let source = (n * self.source[0] + h) * self.source[1] * self.pixel - self.skip;
                         self.tap_row(&image[source..], b, from, to);
                     }
                     None => to.fill(T::ZERO),
@@ -198,6 +207,7 @@ fn phase(conv: &Conv, group: usize, residue: [usize; 2]) -> Phase {
         step: [1; 2],
         dilation: [1; 2],
         offset: [0; 2],
+        skip: 0,
     };
     let (mut last, mut apart) = ([0; 2], [1; 2]);
     for axis in 0..2 {

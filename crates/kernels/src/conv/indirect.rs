@@ -1,5 +1,7 @@
 //! The general case: gathered matrix products, group by group.
 
+#[cfg(target_arch = "x86_64")]
+use super::gather::PairedGather;
 use super::gather::{Gather, Phase, phases};
 use super::{Conv, portable, weight};
 use crate::gemm::layout::Layout;
@@ -52,8 +54,13 @@ impl<T: Real> Product<'_, T> {
             let then = self.then.as_f32().expect("one element type");
             let c = T::as_f32_mut(c).expect("one element type");
             let fill = |rows, cols, to: &mut [f32], stride| self.gather.block(image, rows, cols, to, stride);
+            let paired = PairedGather::new(isa, self.gather, image);
+            let left = match &paired {
+                Some(paired) => gathered::Left::Pairs(paired),
+                None => gathered::Left::Written(&fill),
+            };
             let b = gathered::Operand::Matrix(b);
-            return gathered::rows(isa, pool, (self.rows, k), &fill, b, start, then, self.layout, c);
+            return gathered::rows(isa, pool, (self.rows, k), left, b, start, then, self.layout, c);
         }
         let _ = pool;
         let Product { gather, rows, image, b, strides, cols, bias, layout, .. } = self;
@@ -115,7 +122,7 @@ pub(super) fn forward_packed(
     let (m, k, layout) = (gather.rows(n), gather.depth(), Layout::even(0, conv.out_channels));
     let fill = |rows, cols, to: &mut [f32], stride| gather.block(x, rows, cols, to, stride);
     let b = gathered::Operand::Packed { panels, k, n: conv.out_channels };
-    gathered::rows(isa, pool, (m, k), &fill, b, Start::Bias(bias), then, &layout, y);
+    gathered::rows(isa, pool, (m, k), gathered::Left::Written(&fill), b, Start::Bias(bias), then, &layout, y);
 }
 
 /// The weight of one group in the order of a phase: [tap][out][in].

@@ -79,6 +79,9 @@ pub struct Conv {
     pub groups: usize,
 }
 
+/// Channels from which on AMX is faster than Winograd.
+const MANY_CHANNELS: usize = 128;
+
 impl Conv {
     fn out_extent(&self, axis: usize, size: usize) -> usize {
         let window = self.dilation[axis] * (self.kernel[axis] - 1) + 1;
@@ -158,15 +161,30 @@ impl Conv {
         }
     }
 
-    /// The same with products of bfloat16, of which `gemm` and `indirect` consist;
-    /// the others stay as they are.
+    /// The same in `f32`, with pairs of bfloat16 and with AMX. Products of bfloat16 are those
+    /// of which `gemm` and `indirect` consist; the others stay as they are. AMX multiplies so
+    /// fast that with many channels Winograd does not pay: there it is `indirect`, too.
     #[must_use]
-    pub fn algorithm_bf16(&self) -> &'static str {
+    pub fn algorithms(&self) -> [&'static str; 3] {
         match self.algorithm() {
-            "gemm" => "gemm bf16",
-            "indirect" => "indirect bf16",
-            same => same,
+            "gemm" => ["gemm", "gemm bf16", "gemm bf16"],
+            "indirect" => ["indirect", "indirect bf16", "indirect bf16"],
+            winograd if self.suits_amx() && winograd::choose(self).is_some() => {
+                [winograd, winograd, "indirect bf16"]
+            }
+            same => [same; 3],
         }
+    }
+
+    /// The form in which Winograd serves this convolution on an instruction set.
+    fn winograd_on(&self, isa: Isa) -> Option<winograd::Form> {
+        if isa.is_amx() && self.suits_amx() { None } else { winograd::choose(self) }
+    }
+
+    /// Whether there are so many products for each value that is gathered for AMX that
+    /// Winograd's transforms in `f32` take longer than these products.
+    fn suits_amx(&self) -> bool {
+        self.in_channels.min(self.out_channels) >= MANY_CHANNELS
     }
 
     fn is_plain(&self) -> bool {
@@ -253,7 +271,7 @@ pub fn forward<T: Real>(
         let start = bias.map_or(Start::Zero, Start::Bias);
         return gemm_then(isa, pool, Mat::new(x, m, k), b, start, then, y);
     }
-    if let Some(form) = winograd::choose(conv)
+    if let Some(form) = conv.winograd_on(isa)
         && let (Some(x), Some(weight)) = (T::as_f32(x), T::as_f32(weight))
         && let (Some(scratch), Some(y)) = (T::as_f32_mut(scratch), T::as_f32_mut(y))
     {
@@ -296,7 +314,7 @@ pub fn backward_input<T: Real>(
         let (m, k, outs) = (conv.pixels(n), conv.in_channels, conv.out_channels);
         return gemm(isa, pool, Mat::new(g, m, outs), Mat::new(weight, outs, k), Start::Zero, grad_x);
     }
-    if let Some(form) = winograd::choose(conv)
+    if let Some(form) = conv.winograd_on(isa)
         && let (Some(g), Some(weight)) = (T::as_f32(g), T::as_f32(weight))
         && let (Some(scratch), Some(grad_x)) = (T::as_f32_mut(scratch), T::as_f32_mut(grad_x))
     {
@@ -326,7 +344,7 @@ pub fn backward_weight<T: Real>(
     grad_weight: &mut [T],
 ) {
     conv.check_lengths(n, x.len(), grad_weight.len(), g.len(), scratch.len());
-    if let Some(form) = winograd::choose(conv)
+    if let Some(form) = conv.winograd_on(isa)
         && let (Some(x), Some(g)) = (T::as_f32(x), T::as_f32(g))
         && let (Some(scratch), Some(grad)) = (T::as_f32_mut(scratch), T::as_f32_mut(grad_weight))
     {

@@ -102,7 +102,7 @@ pub fn prepare<T: Real>(
     if let (Some(weight), Some(more)) = (T::as_f32(to_weight), T::as_f32_mut(more))
         && !more.is_empty()
     {
-        if let Some(form) = winograd::choose(conv) {
+        if let Some(form) = conv.winograd_on(isa) {
             winograd::keep(isa, pool, conv, form, weight, more);
         } else {
             let b = Mat::new(weight, conv.out_channels, conv.depth()).t();
@@ -144,13 +144,13 @@ pub fn forward_prepared<T: Real>(
         return depthwise::forward_by_tap(isa, pool, conv, x, weight, bias, then, y);
     }
     if isa != Isa::SCALAR
-        && (gemm::packs(isa) || winograd::choose(conv).is_some())
+        && (gemm::packs(isa) || conv.winograd_on(isa).is_some())
         && !more.is_empty()
         && let (Some(x), Some(bias), Some(more), Some(then)) =
             (T::as_f32(x), T::as_f32(bias), T::as_f32(more), then.as_f32())
         && let (Some(scratch), Some(y)) = (T::as_f32_mut(scratch), T::as_f32_mut(y))
     {
-        if let Some(form) = winograd::choose(conv) {
+        if let Some(form) = conv.winograd_on(isa) {
             return winograd::forward_kept(isa, pool, conv, form, n, x, more, Some(bias), then, scratch, y);
         }
         #[cfg(target_arch = "x86_64")]

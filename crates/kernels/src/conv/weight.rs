@@ -3,12 +3,15 @@
 //!
 //! An element is one chain of multiply-adds with the pixel ascending, in chunks
 //! whose number depends on the shape alone; the chunks' sums are added in order. With
-//! products of bfloat16, neighbouring pixels of a chunk are paired (`gemm/bf16`).
+//! products of bfloat16, neighbouring pixels of a chunk are paired (`gemm/bf16`,
+//! `weight/pairs.rs`).
+
+#[cfg(target_arch = "x86_64")]
+mod pairs;
 
 use super::buffer::{BUFFER, LINE, spaced, with_buffer};
 use super::gather::Gather;
-use crate::gemm::bf16;
-use crate::gemm::strips::{Block, product, product_of_pairs, strips};
+use crate::gemm::strips::{Block, product, strips};
 use crate::lanes::prefetch_near;
 use crate::memory::crowded;
 use crate::pool::Shares;
@@ -132,7 +135,6 @@ pub(super) fn columns(
 impl Operands<'_> {
     /// Some rows and columns, over some pixels. `c` is this chunk's C.
     fn task(&self, rows: Range<usize>, cols: Range<usize>, pixels: Range<usize>, c: *mut f32) {
-        let strips = strips(self.isa, cols.len());
         if pixels.is_empty() {
             for r in rows {
                 // SAFETY: row r and these columns lie in C and belong to this task.
@@ -141,6 +143,11 @@ impl Operands<'_> {
             }
             return;
         }
+        #[cfg(target_arch = "x86_64")]
+        if self.isa.is_bf16() {
+            return self.task_of_pairs(rows, cols, pixels, c);
+        }
+        let strips = strips(self.isa, cols.len());
         let panels = rows.len().div_ceil(LINE);
         let (g_stays, x_stays) = self.stay(panels, strips.len());
         if g_stays && x_stays && cols.len() <= NARROW && cols.len() < rows.len() {
@@ -161,14 +168,6 @@ impl Operands<'_> {
                     self.gather.block(self.image, block.clone(), cols.clone(), b, spaced);
                     (b.as_ptr(), spaced)
                 };
-                let mut k = block.len();
-                if self.isa.is_bf16() {
-                    for panel in a.chunks_exact_mut(PIXELS * LINE).take(panels) {
-                        bf16::pair_rows(self.isa, panel, (k, LINE), LINE);
-                    }
-                    bf16::pair_rows(self.isa, b, (k, cols.len()), stride);
-                    k = k.div_ceil(2);
-                }
                 // The next block arrives while this one is multiplied, a few pixels
                 // for each product.
                 let products = strips.len() * panels;
@@ -185,7 +184,7 @@ impl Operands<'_> {
                         };
                         let product_of = Block {
                             rows: LINE.min(rows.end - r),
-                            k,
+                            k: block.len(),
                             a,
                             a_row: 1,
                             a_col,
@@ -199,13 +198,7 @@ impl Operands<'_> {
                         // SAFETY: the panels of these pixels were written above, or lie in
                         // the operands, whose lengths `columns` has checked; these rows and
                         // columns of C belong to this task.
-                        unsafe {
-                            if self.isa.is_bf16() {
-                                product_of_pairs(self.isa, strip, &product_of);
-                            } else {
-                                product(self.isa, strip, &product_of);
-                            }
-                        }
+                        unsafe { product(self.isa, strip, &product_of) };
                     }
                 }
             }
@@ -257,9 +250,8 @@ impl Operands<'_> {
     /// if several products read the copy, or pixels lie so far apart that they would
     /// drive each other out of the nearest cache.
     fn stay(&self, panels: usize, strips: usize) -> (bool, bool) {
-        let f32 = !self.isa.is_bf16();
-        let g_stays = f32 && (strips <= REREAD || !crowded(self.g_row));
-        let x_stays = f32 && self.gather.is_plain() && (panels <= REREAD || !crowded(self.gather.pixel));
+        let g_stays = strips <= REREAD || !crowded(self.g_row);
+        let x_stays = self.gather.is_plain() && (panels <= REREAD || !crowded(self.gather.pixel));
         (g_stays, x_stays)
     }
 

@@ -148,6 +148,8 @@ pub(super) static TILES: Tiles = Tiles {
     // Half a vector takes as long as a whole one.
     half: 0,
     few: None,
+    any: None,
+    steps: 1,
     copy,
     transpose: super::transpose::avx2,
 };

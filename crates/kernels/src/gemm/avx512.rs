@@ -220,6 +220,8 @@ pub(super) static TILES: Tiles = Tiles {
     // time; on the others it costs nothing.
     half: Half::LANES,
     few: Some(super::few::TILES),
+    any: None,
+    steps: 1,
     copy,
     transpose: super::transpose::avx512,
 };

@@ -10,9 +10,9 @@
 //! products of bfloat16 (`bf16/`) panels and blocks hold pairs of inner indices, and a
 //! *step* of a tile is a pair; everywhere else it is one inner index.
 
-use super::drive::{Group, MAX_GROUPS, MAX_TASKS, NC, TASK, even_parts, split, tiles, whole};
+use super::drive::{Group, MAX_GROUPS, MAX_TASKS, NC, TASK, split, tiles, whole};
 use super::layout::Layout;
-use super::micro::{First, Last, MAX_ROWS, MAX_VECTORS, Tile, Tiles};
+use super::micro::{First, Last, Tile, Tiles};
 use super::pack::{self, Block};
 use super::{Mat, Start, bf16};
 use crate::pool::Shares;
@@ -32,14 +32,38 @@ const LONG_KC: usize = 960;
 const FAR: usize = 1 << 18;
 /// Rows of a written block of A; a whole number of tiles of either height.
 const MC: usize = 96;
+/// Rows that tiles may read below those of a block.
+const BELOW: usize = 16;
 /// Elements of tiles whose rows take a detour.
-const DETOUR: usize = MAX_ROWS * MAX_VECTORS * 16;
+const DETOUR: usize = 32 * 32;
 /// Elements of the packed block of B.
 const PANEL: usize = 512 * 960;
 
+/// The left operand.
+#[derive(Clone, Copy)]
+pub(crate) enum Left<'a> {
+    /// Written block by block.
+    Written(Fill<'a>),
+    /// In memory, to be paired block by block.
+    Paired(Mat<'a, f32>),
+    /// Pairs, written block by block from pairs.
+    Pairs(&'a dyn Pairs),
+}
+
+/// A left operand that is made of values which several of its elements share.
+pub(crate) trait Pairs: Sync {
+    /// Elements of what [`Pairs::begin`] writes for these rows.
+    fn len(&self, rows: Range<usize>) -> usize;
+    /// Writes the pairs that these rows are made of.
+    fn begin(&self, rows: Range<usize>, to: &mut [f32]);
+    /// Writes some rows × steps, zeros where there are no such steps: pair (i, j) of the
+    /// block goes to `to[i * stride + j]`. `from` is what was written for these rows.
+    fn block(&self, rows: Range<usize>, steps: Range<usize>, from: &[f32], to: &mut [f32], stride: usize);
+}
+
 struct Rows<'a> {
     tiles: &'a Tiles,
-    fill: Fill<'a>,
+    left: Left<'a>,
     start: Start<'a, f32>,
     then: Then<'a, f32>,
     isa: Isa,
@@ -58,14 +82,13 @@ struct Rows<'a> {
     far: bool,
 }
 
-/// C = start + A·B, where `fill` writes blocks of A (m×k) and row r of C begins
-/// at `layout.at(r)`.
+/// C = start + A·B, where A is m×k and row r of C begins at `layout.at(r)`.
 #[allow(clippy::too_many_arguments, reason = "the operands of one product")]
 pub(crate) fn rows(
     isa: Isa,
     pool: &Pool,
     (m, k): (usize, usize),
-    fill: Fill<'_>,
+    left: Left<'_>,
     b: Operand<'_>,
     start: Start<'_, f32>,
     then: Then<'_, f32>,
@@ -91,7 +114,7 @@ pub(crate) fn rows(
     each_block(tiles, unit, (k, n), |block, groups| {
         let run = |panels: Shares<f32>, far| {
             let Panels { jc, pb, kb, .. } = block;
-            let p = Rows { tiles, fill, start, then, isa, k, unit, layout, c, b: panels, jc, pb, kb, far };
+            let p = Rows { tiles, left, start, then, isa, k, unit, layout, c, b: panels, jc, pb, kb, far };
             p.run(pool, m, groups);
         };
         match b {
@@ -130,7 +153,7 @@ pub(crate) fn pack(isa: Isa, pool: &Pool, b: Mat<'_, f32>, to: &mut [f32]) {
 
 /// Inner indices of a step of the tiles, and these.
 fn steps_of(isa: Isa) -> (&'static Tiles, usize) {
-    if isa.is_bf16() { (&bf16::TILES, 2) } else { (tiles(isa), 1) }
+    if isa.is_bf16() { (bf16::tiles(isa), 2) } else { (tiles(isa), 1) }
 }
 
 /// A block of the right operand, which a core's caches hold.
@@ -147,13 +170,13 @@ struct Panels {
 
 /// The blocks of a k × n operand and the groups of their columns.
 fn each_block(tiles: &Tiles, unit: usize, (k, n): (usize, usize), mut each: impl FnMut(Panels, &[Group])) {
-    let (steps, mut at) = (k.div_ceil(unit), 0);
+    let (steps, mut at) = (k.div_ceil(unit).next_multiple_of(tiles.steps), 0);
     let mut groups = [Group::default(); MAX_GROUPS];
     for jc in (0..n).step_by(NC) {
         let nc = NC.min(n - jc);
         let count = split(tiles, jc, nc, &mut groups);
         let width = nc.next_multiple_of(tiles.lanes);
-        let depth = even_parts(steps, PANEL / width);
+        let depth = tiles.even_steps(steps, PANEL / width);
         for pb in (0..steps).step_by(depth) {
             let kb = depth.min(steps - pb);
             each(Panels { jc, pb, kb, at }, &groups[..count]);
@@ -180,6 +203,7 @@ impl Panels {
             let block = Block { row: col, col: inner.start, rows: cols, cols: inner.len() };
             if unit == 2 {
                 bf16::columns(isa, b.t(), block, panel, stride);
+                panel[block.cols.div_ceil(2) * stride..].fill(0.0);
             } else {
                 pack::columns(tiles, b.t(), block, panel, stride);
             }
@@ -200,7 +224,7 @@ impl Rows<'_> {
         }
         let height = groups[0].height(self.tiles);
         let nc = groups.iter().map(|g| g.cols).sum::<usize>();
-        let wanted = (m * nc * self.kb / TASK).clamp(1, MAX_TASKS);
+        let wanted = (m * nc * self.kb / (TASK * self.tiles.steps)).clamp(1, MAX_TASKS);
         let rows = m.div_ceil(wanted).next_multiple_of(height);
         let row_blocks = m.div_ceil(rows);
         let per_block = groups.len().div_ceil((wanted / row_blocks).clamp(1, groups.len()));
@@ -234,25 +258,41 @@ impl Rows<'_> {
         most: usize,
         groups: impl Iterator<Item = (Group, Range<usize>)> + Clone,
     ) {
-        let depth = even_parts(self.kb, most / self.unit);
+        let depth = self.tiles.even_steps(self.kb, most / self.unit);
         // A stride that is no power of two, so that rows fall into different cache sets.
         let spaced = |len: usize| len.next_multiple_of(16) | 16;
         let (written, stride) = (spaced(depth * self.unit), spaced(depth));
-        pack::with_a_buffer(MC * (most | 16), |a| {
+        let _registers = bf16::registers(self.isa);
+        pack::with_a_buffer((MC + BELOW) * (most | 16), |a| {
             for ic in rows.clone().step_by(MC) {
                 let mc = MC.min(rows.end - ic);
+                if let Left::Pairs(pairs) = self.left {
+                    let block = ic..ic + mc;
+                    pack::with_shared_buffer(pairs.len(block.clone()), |to| pairs.begin(block, to));
+                }
                 for pc in (0..self.kb).step_by(depth) {
                     let kc = depth.min(self.kb - pc);
                     let inner = (self.pb + pc) * self.unit..self.k.min((self.pb + pc + kc) * self.unit);
-                    let len = inner.len();
-                    (self.fill)(ic..ic + mc, inner, a, written);
-                    if self.unit == 2 {
-                        bf16::pair_columns(self.isa, a, (mc, len), written, stride);
+                    match self.left {
+                        Left::Written(fill) => {
+                            let len = inner.len();
+                            fill(ic..ic + mc, inner, a, written);
+                            if self.unit == 2 {
+                                bf16::pair_columns(self.isa, a, (mc, len), written, stride);
+                            }
+                        }
+                        Left::Pairs(pairs) => {
+                            let (rows, steps) = (ic..ic + mc, self.pb + pc..self.pb + pc + kc);
+                            pack::with_shared_buffer(pairs.len(rows.clone()), |from| {
+                                pairs.block(rows, steps, from, a, stride);
+                            });
+                        }
+                        Left::Paired(m) => bf16::paired(self.isa, m, (ic..ic + mc, inner), a, stride),
                     }
                     for (group, of) in groups.clone() {
                         let (first, end) = (of.start.max(ic), of.end.min(ic + mc));
                         let most = group.height(self.tiles).min(DETOUR / (group.vectors * self.tiles.lanes));
-                        let step = even_parts(end.saturating_sub(first), most).max(1);
+                        let step = self.tiles.even_rows(end.saturating_sub(first), most).max(1);
                         for i in (first..end).step_by(step) {
                             let a = a[(i - ic) * stride..].as_ptr();
                             self.tile(group, i, step.min(end - i), (pc, kc), (a, stride));

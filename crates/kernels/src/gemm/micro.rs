@@ -3,6 +3,7 @@
 //! The accumulators stay in registers over the whole of k. Each step loads one
 //! row of B (`NV` vectors) and broadcasts `MR` elements of A.
 
+use super::drive::even_parts;
 use super::few;
 use crate::then::{After, Then};
 
@@ -361,6 +362,11 @@ pub(super) struct Tiles {
     pub(super) tables: [[Table; 3]; 2],
     /// `[packed]`: tiles of a few columns ([`super::few`]), if there are any.
     pub(super) few: Option<[TileFn; 2]>,
+    /// One for all sizes, instead of the tables; it reads rows of A, and steps in blocks.
+    pub(super) any: Option<TileFn>,
+    /// Steps of such a block. What an inner extent lacks to whole blocks, is zeros in both
+    /// operands.
+    pub(super) steps: usize,
     /// Most elements after the whole vectors of a row that count as half a vector.
     pub(super) half: usize,
     /// Copies rows: source, its stride, target, its stride, rows, columns.
@@ -382,12 +388,26 @@ impl Tiles {
         if self.are_few(cols) { few::ROWS } else { self.max_rows[vectors - 1] }
     }
 
+    /// The length of the equal parts, of at most `most` steps and of whole blocks, into which
+    /// so many whole blocks are cut.
+    pub(super) fn even_steps(&self, steps: usize, most: usize) -> usize {
+        even_parts(steps, most / self.steps * self.steps).next_multiple_of(self.steps)
+    }
+
+    /// The same for rows of tiles: registers of a fixed number of rows are better filled.
+    pub(super) fn even_rows(&self, rows: usize, most: usize) -> usize {
+        if self.any.is_some() { most } else { even_parts(rows, most) }
+    }
+
     /// The tile of `rows` rows and `cols` columns in `vectors` vectors.
     ///
     /// # Panics
     /// If there is none of this size.
     #[inline]
     pub(super) fn of(&self, packed: bool, vectors: usize, rows: usize, cols: usize) -> TileFn {
+        if let Some(any) = self.any {
+            return any;
+        }
         if let Some(few) = self.few.filter(|_| self.are_few(cols)) {
             return few[usize::from(packed)];
         }

@@ -12,6 +12,7 @@ use std::cell::RefCell;
 thread_local! {
     static A: RefCell<Option<Memory<f32>>> = const { RefCell::new(None) };
     static B: RefCell<Option<Memory<f32>>> = const { RefCell::new(None) };
+    static SHARED: RefCell<Option<Memory<f32>>> = const { RefCell::new(None) };
 }
 
 /// Lends this thread's buffer for panels of A, `len` elements.
@@ -22,6 +23,12 @@ pub(super) fn with_a_buffer<R>(len: usize, f: impl FnOnce(&mut [f32]) -> R) -> R
 /// Lends this thread's buffer for panels of B, `len` elements.
 pub(super) fn with_b_buffer<R>(len: usize, f: impl FnOnce(&mut [f32]) -> R) -> R {
     B.with_borrow_mut(|buffer| f(at_least(buffer, len)))
+}
+
+/// Lends this thread's buffer for what blocks of A are made of, `len` elements: those that
+/// were written last.
+pub(super) fn with_shared_buffer<R>(len: usize, f: impl FnOnce(&mut [f32]) -> R) -> R {
+    SHARED.with_borrow_mut(|buffer| f(&mut at_least(buffer, len.next_power_of_two())[..len]))
 }
 
 /// The first `len` elements, from a cache line on, so that no vector load of a panel

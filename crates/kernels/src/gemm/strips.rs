@@ -24,12 +24,16 @@ pub(crate) struct Strip {
 fn widths(isa: Isa) -> (usize, usize, usize) {
     #[cfg(target_arch = "x86_64")]
     if isa != Isa::SCALAR {
-        let tiles = super::drive::tiles(isa);
-        let most = if tiles.max_rows[tiles.wide] > 0 { tiles.wide + 1 } else { tiles.wide };
-        return (tiles.lanes, tiles.wide, most);
+        return widths_of(super::drive::tiles(isa));
     }
     let _ = isa;
     (4, 4, 4)
+}
+
+#[cfg(target_arch = "x86_64")]
+fn widths_of(tiles: &super::micro::Tiles) -> (usize, usize, usize) {
+    let most = if tiles.max_rows[tiles.wide] > 0 { tiles.wide + 1 } else { tiles.wide };
+    (tiles.lanes, tiles.wide, most)
 }
 
 /// The strips of `cols` columns, from left to right.
@@ -43,7 +47,20 @@ pub(crate) fn shared_strips(
     cols: usize,
     threads: usize,
 ) -> impl ExactSizeIterator<Item = Strip> + Clone {
-    let (lanes, wide, most) = widths(isa);
+    cut(widths(isa), cols, threads)
+}
+
+/// The strips of `cols` columns for [`product_of_pairs`].
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn strips_of_pairs(isa: Isa, cols: usize) -> impl ExactSizeIterator<Item = Strip> + Clone {
+    cut(widths_of(super::bf16::tiles(isa)), cols, 1)
+}
+
+fn cut(
+    (lanes, wide, most): (usize, usize, usize),
+    cols: usize,
+    threads: usize,
+) -> impl ExactSizeIterator<Item = Strip> + Clone {
     let narrow = wide - 1;
     let longest = |wide: usize| cols.div_ceil(lanes * wide).div_ceil(threads) * wide;
     let narrower = threads > 1 && longest(narrow) < longest(wide);
@@ -93,22 +110,19 @@ pub(crate) unsafe fn product(isa: Isa, strip: Strip, block: &Block) {
     unsafe { portable::<Portable>(strip, block) }
 }
 
-/// The same for operands that hold pairs of bfloat16 ([`super::bf16`]), `k` of them.
+/// The same for operands that hold pairs of bfloat16 ([`super::bf16`]), `k` of them; with
+/// AMX in whole blocks, and as far as its tiles reach in memory.
 ///
 /// # Safety
-/// As for [`product`].
+/// As for [`product`]. The thread has the registers of this instruction set.
 ///
 /// # Panics
 /// If the instruction set has no products of bfloat16.
+#[cfg(target_arch = "x86_64")]
 pub(crate) unsafe fn product_of_pairs(isa: Isa, strip: Strip, block: &Block) {
     assert!(isa.is_bf16(), "no products of bfloat16");
-    #[cfg(target_arch = "x86_64")]
     // SAFETY: the caller answers for the operands.
-    unsafe {
-        in_tiles(&super::bf16::TILES, strip, block);
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = (strip, block);
+    unsafe { in_tiles(super::bf16::tiles(isa), strip, block) }
 }
 
 /// The same in tiles of an instruction set that the processor has.

@@ -141,15 +141,16 @@ fn number(name: &'static str, help: &'static str) -> Arg {
 }
 
 fn isa(lang: Lang) -> Arg {
-    let names: Vec<&'static str> = Isa::available().into_iter().map(Isa::name).collect();
+    let names: Vec<&'static str> =
+        Isa::available().into_iter().chain(Isa::rounding()).map(Isa::name).collect();
     Arg::new("isa")
         .long("isa")
         .value_name("NAME")
         .value_parser(PossibleValuesParser::new(names))
         .hide_possible_values(true)
         .help(lang.pick(
-            "instruction set: avx512, avx2 or scalar (the widest by default)",
-            "命令セット: avx512・avx2・scalar（既定は最も広いもの）",
+            "instruction set: avx512, avx2 or scalar (the widest by default); avx512+bf16 and avx512+amx are two ways of --precision bf16",
+            "命令セット: avx512・avx2・scalar（既定は最も広いもの）。avx512+bf16 と avx512+amx は --precision bf16 の二つの方法",
         ))
 }
 

@@ -103,7 +103,7 @@ fn width() -> usize {
 fn chosen_isa(matches: &ArgMatches, lang: Lang) -> Result<Isa, Failure> {
     let text = |key| matches.get_one::<String>(key).map(String::as_str);
     let isa = text("isa").and_then(Isa::named).unwrap_or_else(Isa::best);
-    let precision = text("precision").and_then(Precision::named).unwrap_or_default();
+    let precision = text("precision").and_then(Precision::named).unwrap_or(isa.precision());
     isa.with(precision).ok_or_else(|| {
         let e = Explanation::new(say!(
             lang,
@@ -122,21 +122,20 @@ fn chosen_isa(matches: &ArgMatches, lang: Lang) -> Result<Isa, Failure> {
 
 fn environment(json: bool, lang: Lang) -> Result<u8, Failure> {
     let isas: Vec<&str> = Isa::available().into_iter().map(Isa::name).collect();
-    let bf16 = Isa::best().with(Precision::Bf16).is_some();
+    let rounding: Vec<&str> = Isa::rounding().into_iter().map(Isa::name).collect();
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let (version, os, arch) = (env!("CARGO_PKG_VERSION"), std::env::consts::OS, std::env::consts::ARCH);
     if json {
         let document = serde_json::json!({
-            "schema": "kobai.env/1", "version": version, "os": os, "arch": arch, "isa": isas, "bf16": bf16,
-            "threads": threads,
+            "schema": "kobai.env/1", "version": version, "os": os, "arch": arch, "isa": isas,
+            "bf16": !rounding.is_empty(), "rounding": rounding, "threads": threads,
         });
         return print(&format!("{document}\n"));
     }
     let isas = isas.join(", ");
-    let bf16 = if bf16 {
-        lang.pick("yes (--precision bf16)", "あり（--precision bf16）")
-    } else {
-        lang.pick("no", "なし")
+    let bf16 = match rounding.last() {
+        Some(isa) => say!(lang, "{isa} (--precision bf16)", "{isa}（--precision bf16）"),
+        None => lang.pick("no", "なし").into(),
     };
     print(&say!(
         lang,

@@ -1,19 +1,20 @@
 //! The vector path equals the definition bit for bit, and the definition is near the
 //! exact product.
 
-use super::{fma_pair, reference, round, widen};
+use super::{fma_pair, fma_tile, reference, round, widen};
 use crate::checks::{bit_difference, must_fail, values};
 use crate::gemm::{Mat, Start, gemm, pack, packed_len, packs};
 use crate::isa::Precision;
 use crate::philox::philox4x32;
 use crate::{Isa, Pool};
 
-fn bf16() -> Option<Isa> {
-    let isa = Isa::best().with(Precision::Bf16);
-    if isa.is_none() {
-        println!("skipped: this processor has no avx512_bf16");
+/// All that this processor has; says what it has not.
+fn all() -> Vec<Isa> {
+    let all = Isa::rounding();
+    if all.len() < 2 {
+        println!("skipped: avx512_bf16 and AMX, or one of them, which this processor has not");
     }
-    isa
+    all
 }
 
 /// 0, 1, odd inner extents, tails around every tile, more than one block in each direction.
@@ -47,28 +48,38 @@ fn check(isa: Isa, pool: &Pool, (m, n, k): (usize, usize, usize)) {
         for start in [Start::Zero, Start::Bias(&bias), Start::Accumulate] {
             let fill = if matches!(start, Start::Accumulate) { c0.clone() } else { vec![f32::NAN; m * n] };
             let (mut want, mut got) = (fill.clone(), fill);
-            reference(a, b, start, &mut want);
+            reference(isa, a, b, start, &mut want);
             gemm(isa, pool, a, b, start, &mut got);
             let difference = bit_difference(&got, &want);
-            assert_eq!(difference, None, "{m}x{n}x{k} transposed {ta}/{tb} {start:?}");
+            assert_eq!(difference, None, "{isa}: {m}x{n}x{k} transposed {ta}/{tb} {start:?}");
         }
     }
 }
 
 #[test]
 fn the_vector_path_equals_the_definition() {
-    let Some(isa) = bf16() else { return };
-    SIZES.iter().for_each(|size| check(isa, &Pool::serial(), *size));
-    (1..=34).for_each(|x| check(isa, &Pool::serial(), (x, x + 3, x / 2 + 1)));
+    for isa in all() {
+        SIZES.iter().for_each(|size| check(isa, &Pool::serial(), *size));
+        (1..=34).for_each(|x| check(isa, &Pool::serial(), (x, x + 3, x / 2 + 1)));
+    }
 }
 
 #[test]
 fn threads_do_not_change_a_bit() {
-    let Some(isa) = bf16() else { return };
-    for threads in [2, 3, 7] {
-        let pool = Pool::new(threads);
-        for size in [(100, 100, 150), (40, 300, 101), (130, 110, 190)] {
-            check(isa, &pool, size);
+    for isa in all() {
+        for (m, n, k) in [(100, 100, 150), (40, 300, 101), (130, 110, 190), (400, 130, 700)] {
+            let (a, b) = (values(m * k, 1.0, 1), values(k * n, 3.0, 2));
+            let (a, b) = (Mat::new(&a, m, k), Mat::new(&b, n, k).t());
+            let run = |pool: &Pool| {
+                let mut c = vec![f32::NAN; m * n];
+                gemm(isa, pool, a, b, Start::Zero, &mut c);
+                c
+            };
+            let want = run(&Pool::serial());
+            for threads in [2, 3, 7] {
+                let difference = bit_difference(&run(&Pool::new(threads)), &want);
+                assert_eq!(difference, None, "{isa}: {m}x{n}x{k}, {threads} threads");
+            }
         }
     }
 }
@@ -77,7 +88,7 @@ fn threads_do_not_change_a_bit() {
 /// the least normal one: the order of the two products and each rounding are right.
 #[test]
 fn a_pair_of_any_bits_equals_the_instruction() {
-    let Some(isa) = bf16() else { return };
+    let Some(isa) = all().into_iter().find(|isa| !isa.is_amx()) else { return };
     let mut other_order = 0;
     for i in 0..100_000 {
         let mut word = philox4x32([i, 0, 0, 0], [5, 6]);
@@ -102,6 +113,39 @@ fn a_pair_of_any_bits_equals_the_instruction() {
     }
     // Level 0: the comparison tells the order of the products.
     assert!(other_order > 1000, "{other_order}");
+}
+
+/// The same for AMX, one row of 32 inner indices at a time: two chains, then two sums.
+#[test]
+fn a_tile_of_any_bits_equals_the_instruction() {
+    let Some(isa) = all().into_iter().find(|isa| isa.is_amx()) else { return };
+    let (mut one_chain, mut late_sum) = (0, 0);
+    for i in 0..20_000_u32 {
+        let word = |j: u32| {
+            let [word, ..] = philox4x32([i, j, 0, 0], [7, 8]);
+            match i % 3 {
+                0 => word & 0x80ff_80ff | 0x3f00_3f00,
+                1 => word & 0x81ff_81ff | 0x1e80_1e80,
+                _ => word,
+            }
+        };
+        let pair = |w: u32| [w as u16, (w >> 16) as u16];
+        let len = i % 16 + 1;
+        let pairs: Vec<_> = (0..len).map(|j| (pair(word(2 * j)), pair(word(2 * j + 1)))).collect();
+        let c = f32::from_bits(word(99) & if i % 3 == 0 { 0x80ff_ffff } else { u32::MAX });
+        let x: Vec<f32> = pairs.iter().flat_map(|(a, _)| a.map(widen)).collect();
+        let y: Vec<f32> = pairs.iter().flat_map(|(_, b)| b.map(widen)).collect();
+        let (a, b) = (Mat::new(&x, 1, x.len()), Mat::new(&y, y.len(), 1));
+        let mut got = [c];
+        gemm(isa, &Pool::serial(), a, b, Start::Accumulate, &mut got);
+        let want = fma_tile(c, pairs.iter().copied());
+        assert_eq!(bit_difference(&got, &[want]), None, "{c:e} {x:?} {y:?}");
+        let differs = |other: f32| usize::from(bit_difference(&got, &[other]).is_some());
+        one_chain += differs(pairs.iter().fold(c, |sum, (a, b)| fma_pair(sum, *a, *b)));
+        late_sum += differs(fma_tile(0.0, pairs.iter().copied()) + c);
+    }
+    // Level 0: the comparison tells the order of the operations, but not of the last sum.
+    assert!(one_chain > 1000 && late_sum < 100, "{one_chain} {late_sum}");
 }
 
 #[test]
@@ -139,19 +183,17 @@ fn within_bound(got: &[f32], (m, n, k): (usize, usize, usize), a: &[f32], b: &[f
 
 #[test]
 fn the_error_is_bounded() {
-    let isa = bf16();
     for size @ (m, n, k) in [(3, 5, 7), (16, 48, 100), (20, 33, 1000)] {
         let (a, b, bias) = (values(m * k, 1.0, 1), values(k * n, 3.0, 2), values(n, 1.0, 3));
         let (left, right, start) = (Mat::new(&a, m, k), Mat::new(&b, k, n), Start::Bias(&bias));
-        let mut c = vec![f32::NAN; m * n];
-        reference(left, right, start, &mut c);
-        within_bound(&c, size, &a, &b, &bias);
-        if let Some(isa) = isa {
+        for isa in all() {
+            let mut c = vec![f32::NAN; m * n];
             gemm(isa, &Pool::serial(), left, right, start, &mut c);
             within_bound(&c, size, &a, &b, &bias);
+            let other: Vec<f32> = a.iter().map(|x| x.abs()).collect();
+            let (b, bias) = (b.clone(), bias.clone());
+            must_fail("another operand", move || within_bound(&c, size, &other, &b, &bias));
         }
-        let other: Vec<f32> = a.iter().map(|x| x.abs()).collect();
-        must_fail("another operand", move || within_bound(&c, size, &other, &b, &bias));
     }
 }
 
@@ -161,9 +203,11 @@ fn who_does_not_ask_gets_no_bfloat16() {
     assert_eq!(Isa::SCALAR.with(Precision::Bf16), None);
     assert_eq!(Isa::avx2().and_then(|isa| isa.with(Precision::Bf16)), None);
     assert_eq!(Isa::best().with(Precision::F32), Some(Isa::best()));
-    let Some(isa) = bf16() else { return };
-    assert_eq!(isa.with(Precision::F32), Isa::avx512());
-    assert_eq!(Isa::named(isa.name()), Some(isa));
-    assert!(isa.is_avx512() && isa.name() == "avx512+bf16" && !packs(isa));
-    assert!(!pack(isa, &Pool::serial(), Mat::new(&[1.0], 1, 1), &mut vec![0.0; packed_len(1, 1)]));
+    for (isa, name) in all().into_iter().zip(["avx512+bf16", "avx512+amx"]) {
+        assert_eq!(isa.with(Precision::F32), Isa::avx512());
+        assert_eq!((Isa::named(name), isa.with(Precision::Bf16)), (Some(isa), Some(isa)));
+        assert!(isa.is_avx512() && isa.is_bf16() && isa.name() == name && !packs(isa));
+        assert!(!pack(isa, &Pool::serial(), Mat::new(&[1.0], 1, 1), &mut vec![0.0; packed_len(1, 1)]));
+    }
+    assert_eq!(Isa::best().with(Precision::Bf16), all().pop());
 }

@@ -27,6 +27,8 @@ pub(in crate::gemm) static TILES: Tiles = Tiles {
     tables: [tables::<false>(), tables::<true>()],
     half: HalfPairs::LANES,
     few: None,
+    any: None,
+    steps: 1,
     copy,
     transpose: crate::gemm::transpose::avx512,
 };
