@@ -361,7 +361,7 @@ fn bench_in_bfloat16() {
         line["losses"].as_array().unwrap().iter().map(|l| l.as_f64().unwrap()).collect::<Vec<_>>()
     };
     for isa in env["rounding"].as_array().unwrap().iter().map(|isa| isa.as_str().unwrap()) {
-        let output = kobai(&["bench", "W3", "--batch", "20", "--losses", "1", "--json", "--isa", isa]);
+        let output = kobai(&["bench", "W3", "--batch", "20", "--steps", "2", "--json", "--isa", isa]);
         let line: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
         assert_eq!((line["precision"].as_str(), line["isa"].as_str()), (Some("bf16"), Some(isa)));
     }

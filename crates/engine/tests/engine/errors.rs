@@ -1,9 +1,7 @@
 //! Every message of the engine and its table, in both languages, as they are
 //! printed.
 
-mod common;
-
-use common::{mlp, residual};
+use crate::common::{mlp, residual};
 use kobai_engine::layers::{Activation, Add, BatchNorm, Conv2d, Dropout, Linear, MaxPool2d};
 use kobai_engine::optim::{MomentsError, Optimizer, Updater, Updates};
 use kobai_engine::{Explain, Graph, Lang, Loss, Plan, PlanErrors, PlanOptions};
@@ -172,7 +170,7 @@ fn every_mistake_has_a_message() {
         assert_eq!(errors.to_string(), errors.explain(Lang::En).to_string());
     }
     insta::assert_snapshot!("mistakes", report);
-    for variant in variants(include_str!("../src/error.rs"), "pub enum Problem {") {
+    for variant in variants(include_str!("../../src/error.rs"), "pub enum Problem {") {
         let seen =
             all.iter().flat_map(|(_, e)| &e.0).any(|e| format!("{:?}", e.problem).starts_with(variant));
         assert!(seen, "Problem::{variant} has no case");
@@ -212,7 +210,7 @@ fn moments_that_do_not_fit_have_a_message() {
         }
     }
     insta::assert_snapshot!("moments", report);
-    for variant in variants(include_str!("../src/optim/moments.rs"), "pub enum MomentsError {") {
+    for variant in variants(include_str!("../../src/optim/moments.rs"), "pub enum MomentsError {") {
         let seen = errors.iter().any(|e: &MomentsError| format!("{e:?}").starts_with(variant));
         assert!(seen, "MomentsError::{variant} has no case");
     }

@@ -1,9 +1,7 @@
 //! The numbers contract: what must not change a bit does not change a bit, on
 //! fixed networks and on random ones.
 
-mod common;
-
-use common::{Batch, Record, networks, ops, random, reference};
+use crate::common::{Batch, Record, networks, ops, random, reference};
 use kobai_engine::optim::{Clip, Optimizer, Penalty, Updater, Updates};
 use kobai_engine::{Executor, Graph, Loss, Observer, Plan, PlanOptions, Unobserved};
 use kobai_kernels::{Isa, Pool, Real};

@@ -1,7 +1,7 @@
 //! Networks to try things on, and a reference that shares no code with the
 //! executor's memory: every layer [`Alone`], with memory of its own.
 
-#![allow(dead_code, reason = "each test file uses a part")]
+pub(crate) mod zoo_formula;
 
 use kobai_engine::layers::Activation;
 use kobai_engine::{Alone, Event, Graph, Loss, NodeId, Observer, Plan, Shape, Targets, Wants};
@@ -120,7 +120,6 @@ pub(crate) fn networks() -> [(&'static str, Graph); 2] {
 
 /// Examples and what a network should answer to them.
 pub(crate) struct Batch<T> {
-    pub(crate) n: usize,
     pub(crate) x: Vec<T>,
     classes: Vec<u32>,
     wanted: Vec<T>,
@@ -132,7 +131,6 @@ impl<T: Real> Batch<T> {
         let convert = |v: Vec<f64>| v.into_iter().map(T::from_f64).collect();
         let width = plan.output_shape().len();
         Batch {
-            n,
             x: convert(values(n * plan.input_shape().len(), 100 + key)),
             classes: labels(n, width as u32, 200 + key),
             wanted: convert(values(n * width, 300 + key)),

@@ -2,14 +2,11 @@
 //! logits of one image, params and statistics from a formula, in f32 as they run.
 //!
 //! The quickest of each family run always, all of them on demand:
-//! `cargo test --release -p kobai-engine --test zoo_full -- --ignored --nocapture`.
+//! `cargo test --release -p kobai-engine --test engine zoo_full -- --ignored --nocapture`.
 
 #![allow(clippy::print_stdout, reason = "the errors are told")]
 
-#[path = "common/zoo_formula.rs"]
-mod formula;
-
-use formula::{initial, scatter};
+use crate::common::zoo_formula::{initial, scatter};
 use kobai_engine::layer::LayerKind;
 use kobai_engine::plan::Plan;
 use kobai_engine::zoo;

@@ -1,9 +1,7 @@
 //! The planner and the allocator: buffers that are alive together never touch,
 //! and nothing is allocated once training has begun.
 
-mod common;
-
-use common::{Batch, networks, ops, random};
+use crate::common::{Batch, networks, ops, random};
 use kobai_engine::optim::{Clip, Optimizer, Penalty, Updater, Updates};
 use kobai_engine::plan::{Program, SlotId, Step};
 use kobai_engine::{Executor, Loss, Plan, PlanOptions, Unobserved};

@@ -1,8 +1,6 @@
 //! Which params change, by what, and that a training continues where it stopped.
 
-mod common;
-
-use common::{Batch, mlp, networks};
+use crate::common::{Batch, mlp, networks};
 use kobai_engine::layers::{Activation, Conv2d};
 use kobai_engine::optim::{Clip, Optimizer, ParamRule, Penalty, Updater, Updates};
 use kobai_engine::{Executor, Graph, Loss, Plan, PlanOptions, Unobserved};

@@ -5,10 +5,7 @@
 //! Params and images come from the script's formula of integers, so the golden
 //! file holds results only.
 
-#[path = "common/zoo_formula.rs"]
-mod formula;
-
-use formula::{initial, scatter};
+use crate::common::zoo_formula::{initial, scatter};
 use kobai_engine::layer::LayerKind;
 use kobai_engine::layers::Dropout;
 use kobai_engine::optim::{Optimizer, Updater, Updates};
