@@ -1,7 +1,8 @@
 //! The forward pass, and the gradient of the input: images into images.
 
 use super::filter::{Kept, Weight, holds_points, points_len, taps_len, weight_step};
-use super::loops::{Collect, Grid, Place, Spread, loops};
+use super::grid::Grid;
+use super::loops::{Collect, Place, Spread, loops};
 use super::{Form, few};
 use crate::conv::Conv;
 use crate::conv::buffer::{BUFFER, LINE, aligned, line, spaced, with_buffer};

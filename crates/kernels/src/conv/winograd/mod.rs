@@ -3,6 +3,7 @@
 //! | file | what |
 //! |---|---|
 //! | `points.rs` | the transforms on one axis |
+//! | `grid.rs` | where the windows of tiles lie |
 //! | `loops.rs` | transforms of tiles, for every instruction set |
 //! | `image.rs` | forward pass and gradient of the input |
 //! | `few.rs` | the same for few tiles and many weights |
@@ -53,6 +54,7 @@
 
 mod few;
 mod filter;
+mod grid;
 mod image;
 mod loops;
 mod points;

@@ -6,7 +6,8 @@
 //! thread. Nothing but images and gradients of weights travels between threads.
 
 use super::Form;
-use super::loops::{Grid, Place, Spread, Taps, loops};
+use super::grid::Grid;
+use super::loops::{Place, Spread, Taps, loops};
 use crate::conv::Conv;
 use crate::conv::buffer::{BUFFER, LINE, spaced, with_buffer};
 use crate::gemm::strips::{Block, product, strips};
