@@ -5,41 +5,17 @@
 //! for the rounding of the expected value to the compared type. A gradient
 //! in evaluation mode is not compared: the engine has none.
 
+use crate::common::recorded::{Number, in_both_types, largest, to};
 use kobai_engine::layers::{Activation, BatchNorm, Linear, Softmax};
 use kobai_engine::optim::{Clip, Optimizer, ParamRule, Penalty, Updater, Updates};
 use kobai_engine::{Alone, Executor, Graph, Loss, Plan, PlanOptions, Targets, Unobserved};
 use kobai_kernels::{Isa, Pool, Real};
-use kobai_testkit::{Float, Golden, Tol, assert_close};
-
-/// The type of a comparison.
-trait Number: Real + Float {}
-impl Number for f32 {}
-impl Number for f64 {}
-
-fn to<T: Number>(values: &[f64]) -> Vec<T> {
-    values.iter().map(|v| T::from_f64(*v)).collect()
-}
+use kobai_testkit::{Golden, Tol, assert_close};
 
 /// Compares with a recorded tensor.
 #[track_caller]
 fn check<T: Number>(golden: &Golden, name: &str, actual: &[T], tol: Tol) {
     assert_close(actual, &to::<T>(golden.f64(name)), tol, name);
-}
-
-fn largest(values: &[f64]) -> f64 {
-    values.iter().fold(0.0, |m, v| v.abs().max(m))
-}
-
-/// Runs each generic function as a test in both types.
-macro_rules! in_both_types {
-    ($($test:ident),* $(,)?) => {
-        mod in_f64 {
-            $(#[test] fn $test() { super::$test::<f64>(); })*
-        }
-        mod in_f32 {
-            $(#[test] fn $test() { super::$test::<f32>(); })*
-        }
-    };
 }
 
 in_both_types!(

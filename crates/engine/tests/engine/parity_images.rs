@@ -4,6 +4,7 @@
 //! PyTorch's (n, c, h, w) becomes (n, h, w, c) here, and its convolution weights
 //! (out, in, kh, kw) become (out, kh, kw, in): the same exchange of axes.
 
+use crate::common::recorded::{Number, in_both_types, largest, to};
 use kobai_engine::layer::{LayerKind, Layout};
 use kobai_engine::layers::{
     Activation, AdaptiveAvgPool2d, AvgPool2d, BatchNorm, Conv2d, LocalResponseNorm, MaxPool2d,
@@ -11,17 +12,9 @@ use kobai_engine::layers::{
 use kobai_engine::optim::{Optimizer, Updater, Updates};
 use kobai_engine::plan::ParamSlot;
 use kobai_engine::{Alone, Executor, Graph, Loss, Plan, PlanOptions, Targets, Unobserved};
-use kobai_kernels::{Pool, Real};
-use kobai_testkit::{Float, Golden, Tol, assert_close};
+use kobai_kernels::Pool;
+use kobai_testkit::{Golden, Tol, assert_close};
 use std::collections::BTreeSet;
-
-trait Number: Real + Float {}
-impl Number for f32 {}
-impl Number for f64 {}
-
-fn to<T: Number>(values: &[f64]) -> Vec<T> {
-    values.iter().map(|v| T::from_f64(*v)).collect()
-}
 
 /// A recorded tensor, channels last if it has four axes.
 fn tensor(g: &Golden, name: &str) -> Vec<f64> {
@@ -41,10 +34,6 @@ fn check<T: Number>(g: &Golden, name: &str, actual: &[T], tol: Tol) {
     assert_close(actual, &to::<T>(&tensor(g, name)), tol, name);
 }
 
-fn largest(values: &[f64]) -> f64 {
-    values.iter().fold(0.0, |m, v| v.abs().max(m))
-}
-
 fn cases(g: &Golden) -> BTreeSet<String> {
     g.names().filter_map(|n| Some(n.split_once('.')?.0.to_owned())).collect()
 }
@@ -54,17 +43,6 @@ fn alone<T: Number>(g: &Golden, case: &str, layer: impl Into<LayerKind>) -> (Alo
     let x = format!("{case}.x");
     let &[n, c, h, w] = g.shape(&x) else { panic!("{x} is no image") };
     (Alone::new(layer, &[[c, h, w].into()], n).expect(case), to(&tensor(g, &x)))
-}
-
-macro_rules! in_both_types {
-    ($($test:ident),* $(,)?) => {
-        mod in_f64 {
-            $(#[test] fn $test() { super::$test::<f64>(); })*
-        }
-        mod in_f32 {
-            $(#[test] fn $test() { super::$test::<f32>(); })*
-        }
-    };
 }
 
 in_both_types!(

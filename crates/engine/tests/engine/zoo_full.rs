@@ -6,7 +6,7 @@
 
 #![allow(clippy::print_stdout, reason = "the errors are told")]
 
-use crate::common::zoo_formula::{initial, scatter};
+use crate::common::zoo_formula::{initial, longest, scatter};
 use kobai_engine::layer::LayerKind;
 use kobai_engine::plan::Plan;
 use kobai_engine::zoo;
@@ -16,26 +16,6 @@ use kobai_testkit::Golden;
 
 /// Every so many logits are recorded.
 const EVERY: usize = 37;
-
-/// Terms of the longest way through the network in evaluation.
-fn terms(plan: &Plan) -> usize {
-    let mut longest: Vec<usize> = Vec::new();
-    for node in &plan.nodes {
-        let before = node.inputs.iter().map(|i| longest[*i]).max().unwrap_or(0);
-        let own = match &node.layer {
-            Some(LayerKind::Conv2d(_) | LayerKind::Linear(_)) => {
-                node.plan.params[0].dims[1..].iter().product::<usize>() + 1
-            }
-            Some(LayerKind::BatchNorm(_)) => 4,
-            Some(LayerKind::AdaptiveAvgPool2d(_)) => node.input_shapes[0].dims()[1..].iter().product(),
-            Some(LayerKind::LocalResponseNorm(_)) => 5 + 6,
-            Some(LayerKind::Add(_)) => 1,
-            _ => 0,
-        };
-        longest.push(before + own);
-    }
-    longest[plan.output]
-}
 
 /// The running statistics of the script, by node.
 fn statistics(plan: &Plan) -> Vec<f64> {
@@ -54,7 +34,7 @@ fn check(name: &str) {
     let golden = Golden::open("zoo_full");
     let model = zoo::find(name).unwrap();
     let plan = Plan::new(&model.graph(&model.settings()), &PlanOptions::batch(1)).unwrap();
-    let terms = terms(&plan);
+    let terms = longest(&plan, |_| 4);
     let mut exec = Executor::<f32>::new(plan.into(), 0, Pool::new(2).into());
     let plan = exec.plan().clone();
     let put = |to: &mut [f32], from: Vec<f64>| to.iter_mut().zip(from).for_each(|(t, f)| *t = f as f32);

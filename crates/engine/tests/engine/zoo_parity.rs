@@ -5,7 +5,7 @@
 //! Params and images come from the script's formula of integers, so the golden
 //! file holds results only.
 
-use crate::common::zoo_formula::{initial, scatter};
+use crate::common::zoo_formula::{initial, longest, scatter};
 use kobai_engine::layer::LayerKind;
 use kobai_engine::layers::Dropout;
 use kobai_engine::optim::{Optimizer, Updater, Updates};
@@ -62,35 +62,13 @@ impl Observer<f64> for Output {
     }
 }
 
-/// Roundings of the longest way through the network: the terms of each sum.
-/// Batch norm: two sums over the batch and six operations per value.
-fn roundings(plan: &Plan) -> usize {
-    let mut longest: Vec<usize> = Vec::new();
-    for node in &plan.nodes {
-        let before = node.inputs.iter().map(|i| longest[*i]).max().unwrap_or(0);
-        let own = match &node.layer {
-            Some(LayerKind::Conv2d(_) | LayerKind::Linear(_)) => {
-                node.plan.params[0].dims[1..].iter().product::<usize>() + 1
-            }
-            Some(LayerKind::BatchNorm(_)) => {
-                2 * BATCH * node.plan.output.dims()[1..].iter().product::<usize>() + 6
-            }
-            Some(LayerKind::AdaptiveAvgPool2d(_)) => node.input_shapes[0].dims()[1..].iter().product(),
-            Some(LayerKind::LocalResponseNorm(_)) => 5 + 6,
-            Some(LayerKind::Add(_)) => 1,
-            _ => 0,
-        };
-        longest.push(before + own);
-    }
-    longest[plan.output]
-}
-
 fn check(name: &str, narrow: usize, [height, width]: [usize; 2], threads: usize) {
     let golden = Golden::open("zoo");
     let settings = Settings { input: [3, height, width].into(), classes: CLASSES, narrow };
     let graph = without_dropout(&zoo::find(name).unwrap().graph(&settings));
     let plan = Plan::new(&graph, &PlanOptions::batch(BATCH)).unwrap_or_else(|e| panic!("{name}: {e}"));
-    let deep = roundings(&plan);
+    // Batch norm: two sums over the batch and six operations per value.
+    let deep = longest(&plan, |shape| 2 * BATCH * shape.dims()[1..].iter().product::<usize>() + 6);
     let updates = Updates::new(Optimizer::Momentum { lr: 1e-5, momentum: 0.9 });
     let mut updater = Updater::<f64>::new(&plan, updates);
     let pool = if threads == 1 { Pool::serial() } else { Pool::new(threads) };

@@ -224,6 +224,7 @@ impl Rows<'_> {
         }
         let height = groups[0].height(self.tiles);
         let nc = groups.iter().map(|g| g.cols).sum::<usize>();
+        // Tiles that take blocks of steps multiply about as many times faster.
         let wanted = (m * nc * self.kb / (TASK * self.tiles.steps)).clamp(1, MAX_TASKS);
         let rows = m.div_ceil(wanted).next_multiple_of(height);
         let row_blocks = m.div_ceil(rows);

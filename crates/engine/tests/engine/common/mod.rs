@@ -1,6 +1,7 @@
 //! Networks to try things on, and a reference that shares no code with the
 //! executor's memory: every layer [`Alone`], with memory of its own.
 
+pub(crate) mod recorded;
 pub(crate) mod zoo_formula;
 
 use kobai_engine::layers::Activation;

@@ -1,5 +1,6 @@
 //! Params from the formula of integers of `tools/golden/zoo.py`.
 
+use kobai_engine::Shape;
 use kobai_engine::layer::{LayerKind, Layout};
 use kobai_engine::plan::{ParamSlot, Plan};
 
@@ -49,4 +50,25 @@ pub(crate) fn initial(plan: &Plan) -> Vec<f64> {
         params.extend(arranged(slot, &values));
     }
     params
+}
+
+/// Roundings of the longest way through the network, the terms of each sum; `norm` says how
+/// many a batch normalisation of such an output has.
+pub(crate) fn longest(plan: &Plan, norm: impl Fn(&Shape) -> usize) -> usize {
+    let mut longest: Vec<usize> = Vec::new();
+    for node in &plan.nodes {
+        let before = node.inputs.iter().map(|i| longest[*i]).max().unwrap_or(0);
+        let own = match &node.layer {
+            Some(LayerKind::Conv2d(_) | LayerKind::Linear(_)) => {
+                node.plan.params[0].dims[1..].iter().product::<usize>() + 1
+            }
+            Some(LayerKind::BatchNorm(_)) => norm(&node.plan.output),
+            Some(LayerKind::AdaptiveAvgPool2d(_)) => node.input_shapes[0].dims()[1..].iter().product(),
+            Some(LayerKind::LocalResponseNorm(_)) => 5 + 6,
+            Some(LayerKind::Add(_)) => 1,
+            _ => 0,
+        };
+        longest.push(before + own);
+    }
+    longest[plan.output]
 }

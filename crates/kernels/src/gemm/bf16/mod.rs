@@ -157,6 +157,7 @@ pub(super) fn gemm(
 
 /// Panics unless the processor has products of bfloat16, as the value of `isa` proves,
 /// and a block of `rows × cols` with rows `stride` apart fits into `len` elements.
+#[cfg(target_arch = "x86_64")]
 fn check(isa: Isa, len: usize, (rows, cols): (usize, usize), stride: usize) {
     assert!(isa.is_bf16(), "no products of bfloat16");
     assert!(cols <= stride && rows * stride <= len, "the block does not fit");
@@ -164,17 +165,15 @@ fn check(isa: Isa, len: usize, (rows, cols): (usize, usize), stride: usize) {
 
 /// Replaces rows 2i and 2i + 1 of a row-major block by one row i of pairs. A row that is
 /// missing at the end counts as zeros.
+#[cfg(target_arch = "x86_64")]
 pub(crate) fn pair_rows(isa: Isa, block: &mut [f32], (rows, cols): (usize, usize), stride: usize) {
     check(isa, block.len(), (rows, cols), stride);
     let at = block.as_mut_ptr();
     // SAFETY: the processor has the instructions and the block fits, by the check; row i
     // is written after rows 2i and 2i + 1 were read, element by element.
-    #[cfg(target_arch = "x86_64")]
     unsafe {
         vectors::pair_rows(at, stride, at, stride, rows, cols);
     }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = at;
 }
 
 /// Copies rows 2i and 2i + 1 of rows `from_row` apart as one row i of pairs, like
