@@ -6,7 +6,7 @@ use crate::layers::in_pieces;
 use crate::loss::{Score, Targets};
 use crate::observe::{Event, Observer, Part, Probe, Wants};
 use crate::optim::Updater;
-use crate::plan::{ForwardStep, NodePlan, Plan, Program, Step};
+use crate::plan::{BackwardStep, ForwardStep, NodePlan, Plan, Program, Step};
 use crate::rng::{Rng, Stream};
 use kobai_kernels::memory::Memory;
 use kobai_kernels::norm::After;
@@ -264,6 +264,13 @@ impl<T: Real> Executor<T> {
                     done = band.steps;
                     ended(watch.probe(), Part::Forward(*node));
                 }
+                Step::Forward(ForwardStep { pooled: Some(pooled), node, .. })
+                    // The activation's own step backward, which who looks sees, reads its value.
+                    if !wants.forward && !wants.backward && self.pooled(plan, program, at, *pooled, n) =>
+                {
+                    done = pooled.steps;
+                    ended(watch.probe(), Part::Forward(*node));
+                }
                 Step::Forward(s) => {
                     let node = &plan.nodes[s.node];
                     // Whoever looks sees every value; the bits are the same.
@@ -286,6 +293,13 @@ impl<T: Real> Executor<T> {
                     }
                 }
                 Step::Backward(s) if s.elsewhere && !wants.backward => {}
+                Step::Backward(BackwardStep { unpooled: Some(unpooled), .. })
+                    if !wants.backward && self.unpooled(plan, program, at, *unpooled, n) =>
+                {
+                    done = unpooled.steps;
+                    let Step::Backward(conv) = &program.steps[at + done] else { continue };
+                    ended(watch.probe(), Part::ParamGradient(conv.node));
+                }
                 Step::Backward(s) => {
                     let node = &plan.nodes[s.node];
                     let undoes = if wants.backward { After::Nothing } else { s.undoes };

@@ -5,9 +5,12 @@ use crate::arena::Pieces;
 use crate::layer::{Backward, Cx, Forward, Layer, LayerKind, Mode, Then};
 use crate::loss::{Reduction, Score, Targets};
 use crate::observe::Probe;
-use crate::plan::{BackwardStep, Band, ForwardStep, Fused, LossStep, NodePlan, Plan, Program, SlotId, Step};
+use crate::plan::{
+    BackwardStep, Band, ForwardStep, Fused, LossStep, NodePlan, Plan, Pooled, Program, SlotId, Step,
+    Unpooled, pooling,
+};
 use crate::rng::Rng;
-use kobai_kernels::conv::{Bands, Stage, forward_bands};
+use kobai_kernels::conv::{Bands, Stage, backward_pooled, forward_bands, forward_pooled};
 use kobai_kernels::norm::After;
 use kobai_kernels::{Pool, Real, elementwise};
 
@@ -88,6 +91,60 @@ impl<T: Real> Executor<T> {
         let add = band.add.map(|add| pieces.get(Some(add)));
         let (Some(x), Some(y)) = (T::as_f32(pieces.get(Some(from))), T::as_f32_mut(to)) else { return false };
         forward_bands(plan.options.isa, &self.pool, layers, n, x, add.and_then(T::as_f32), y);
+        true
+    }
+
+    /// Runs a convolution and the pooling behind it, if the elements are `f32`.
+    pub(super) fn pooled(&mut self, plan: &Plan, program: &Program, at: usize, by: Pooled, n: usize) -> bool {
+        let (Step::Forward(conv), Step::Forward(pool)) = (&program.steps[at], &program.steps[at + by.steps])
+        else {
+            return false;
+        };
+        let node = &plan.nodes[conv.node];
+        let Some(of) = pooling::kernels(&plan.nodes, conv.node, pool.node) else { return false };
+        let Some(params) = T::as_f32(&self.params[node.params.clone()]) else { return false };
+        let (weight, bias) = params.split_at(of.weight_len());
+        let bias = (!bias.is_empty()).then_some(bias);
+        let ids = [conv.inputs[0], by.output, by.saved].into_iter().chain(conv.scratch);
+        let mut pieces = Pieces::collect(&mut self.arena, program, n, ids);
+        let [y, saved, scratch] = [Some(by.output), Some(by.saved), conv.scratch].map(|id| pieces.take(id));
+        let x = pieces.get(Some(conv.inputs[0]));
+        let (Some(x), Some(y)) = (T::as_f32(x), T::as_f32_mut(y)) else { return false };
+        let (Some(saved), Some(scratch)) = (T::as_f32_mut(saved), T::as_f32_mut(scratch)) else {
+            return false;
+        };
+        let isa = plan.options.isa;
+        forward_pooled(isa, &self.pool, (&of, by.after), n, x, weight, bias, scratch, y, saved);
+        true
+    }
+
+    /// The gradients of such a convolution, from that of the pooling's output.
+    pub(super) fn unpooled(
+        &mut self,
+        plan: &Plan,
+        program: &Program,
+        at: usize,
+        by: Unpooled,
+        n: usize,
+    ) -> bool {
+        let (Step::Backward(pool), Step::Backward(conv)) =
+            (&program.steps[at], &program.steps[at + by.steps])
+        else {
+            return false;
+        };
+        let node = &plan.nodes[conv.node];
+        let Some(of) = pooling::kernels(&plan.nodes, conv.node, pool.node) else { return false };
+        let Some(grads) = T::as_f32_mut(&mut self.grads[node.params.clone()]) else { return false };
+        let (weight, bias) = grads.split_at_mut(of.weight_len());
+        let ids = [conv.inputs[0], pool.grad_output].into_iter().chain(pool.output).chain(pool.saved);
+        let mut pieces = Pieces::collect(&mut self.arena, program, n, ids.chain(by.scratch));
+        let scratch = pieces.take(by.scratch);
+        let [x, g] = [conv.inputs[0], pool.grad_output].map(|id| pieces.get(Some(id)));
+        let [y, saved] = [pool.output, pool.saved].map(|id| pieces.get(id));
+        let (Some(x), Some(g), Some(y)) = (T::as_f32(x), T::as_f32(g), T::as_f32(y)) else { return false };
+        let (Some(saved), Some(scratch)) = (T::as_f32(saved), T::as_f32_mut(scratch)) else { return false };
+        let by = (&of, pool.undoes);
+        backward_pooled(plan.options.isa, &self.pool, by, n, x, (y, saved), g, scratch, weight, bias);
         true
     }
 

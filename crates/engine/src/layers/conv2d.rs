@@ -218,12 +218,7 @@ impl Layer for Conv2d {
         let conv = self.kernels(cx.shapes[0]);
         let (x, g) = (io.inputs[0], io.grad_output);
         let (grad_weight, grad_bias) = io.grad_params.split_at_mut(conv.weight_len());
-        conv::backward_weight(cx.isa, cx.pool, &conv, cx.n, x, g, io.scratch, grad_weight);
-        if self.bias {
-            let pixels = cx.n * conv.out_height() * conv.out_width();
-            let (isa, outs) = (cx.isa, self.out_channels);
-            reduce::column_sums_of_many(isa, cx.pool, pixels, outs, g, io.scratch, grad_bias);
-        }
+        conv::backward_params(cx.isa, cx.pool, &conv, cx.n, x, g, io.scratch, grad_weight, grad_bias);
         cx.params_done();
         let weight = &io.params[..conv.weight_len()];
         let scratch = std::mem::take(&mut io.scratch);

@@ -79,6 +79,11 @@ impl MaxPool2d {
         MaxPool2d { ceil_mode, ..self }
     }
 
+    /// The windows of an input that a plan has accepted.
+    pub(crate) fn kernels(&self, inputs: &[Shape]) -> Pool2d {
+        planned(self.geometry(inputs))
+    }
+
     fn geometry(&self, inputs: &[Shape]) -> Result<Pool2d, Problem> {
         sliding(inputs, self.kernel, self.stride, self.padding, self.ceil_mode)
     }
@@ -137,7 +142,7 @@ impl Layer for MaxPool2d {
     }
 
     fn forward<T: Real>(&self, cx: &Cx<'_>, io: Forward<'_, T>) {
-        let by = planned(self.geometry(cx.shapes));
+        let by = self.kernels(cx.shapes);
         let (x, after) = (io.inputs[0], io.then.after);
         match io.saved {
             [] => pool2d::max_forward(cx.isa, cx.pool, (&by, after), cx.n, x, io.output),
@@ -146,7 +151,7 @@ impl Layer for MaxPool2d {
     }
 
     fn backward<T: Real>(&self, cx: &Cx<'_>, mut io: Backward<'_, T>) {
-        let by = planned(self.geometry(cx.shapes));
+        let by = self.kernels(cx.shapes);
         let (x, y, g) = (io.inputs, io.output, io.grad_output);
         let (saved, after) = (io.saved, io.after);
         let Some(grad) = io.grad_input(0) else { return };

@@ -1,10 +1,10 @@
 //! From nodes to a program: which steps, in which order, with which buffers.
 
 use super::NodePlan;
-use super::bands;
 use super::fusion::fuse;
 use super::memory;
 use super::program::{BackwardStep, ForwardStep, Head, LossStep, Program, Role, Slot, SlotId, Step};
+use super::{bands, pooling};
 use crate::layer::{Extent, Layer, LayerKind};
 use kobai_kernels::norm::After;
 
@@ -130,6 +130,7 @@ impl<'a> Builder<'a> {
                 elsewhere: false,
                 fused: None,
                 band: None,
+                pooled: None,
                 prepared: 0..0,
             }));
         }
@@ -237,6 +238,7 @@ impl<'a> Builder<'a> {
                 scratch,
                 elsewhere: false,
                 undoes: After::Nothing,
+                unpooled: None,
             }));
             self.steps.append(&mut sums);
         }
@@ -249,7 +251,9 @@ impl<'a> Builder<'a> {
             .collect();
         let Builder { nodes, mut steps, mut slots, values, train, .. } = self;
         fuse(nodes, &single, &mut steps, train);
-        if !train {
+        if train {
+            pooling::mark(nodes, &single, &mut steps);
+        } else {
             bands::mark(nodes, &single, &mut steps);
         }
         let prepared = if train { 0 } else { prepare(nodes, batch, &mut steps) };

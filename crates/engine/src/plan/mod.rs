@@ -12,6 +12,7 @@ mod builder;
 mod field;
 mod fusion;
 mod memory;
+pub(crate) mod pooling;
 mod program;
 mod table;
 mod tensors;
@@ -26,6 +27,7 @@ use std::ops::Range;
 pub use bands::Band;
 pub use field::{Field, Window};
 pub use fusion::Fused;
+pub use pooling::{Pooled, Unpooled};
 pub use program::{BackwardStep, ForwardStep, LossStep, Program, Role, Slot, SlotId, Step};
 pub use tensors::{Tensor, TensorKind};
 
@@ -226,10 +228,11 @@ impl Plan {
         if let (Step::Forward(a), Some(Step::Forward(b))) = (&steps[at], steps.get(at + 1))
             && a.elsewhere
         {
-            return Some(b.node);
+            return Some(self.fused_into(b.node).unwrap_or(b.node));
         }
         (1..=at.min(2)).find_map(|back| match &steps[at - back] {
             Step::Forward(s) if s.fused.is_some_and(|f| f.steps >= back) => Some(s.node),
+            Step::Forward(s) if s.pooled.is_some_and(|p| p.steps == back) => Some(s.node),
             _ => None,
         })
     }

@@ -2,6 +2,7 @@
 
 use super::bands::Band;
 use super::fusion::Fused;
+use super::pooling::{Pooled, Unpooled};
 use crate::layer::Extent;
 use kobai_kernels::norm::After;
 use std::ops::Range;
@@ -56,6 +57,8 @@ pub struct ForwardStep {
     pub fused: Option<Fused>,
     /// Which convolutions run with this one, band by band; none in training.
     pub band: Option<Band>,
+    /// The pooling that runs with this convolution, unless somebody watches.
+    pub pooled: Option<Pooled>,
     /// The node's part of the prepared params; empty in training.
     pub prepared: Range<usize>,
 }
@@ -89,6 +92,8 @@ pub struct BackwardStep {
     pub elsewhere: bool,
     /// The activation whose step this one takes over.
     pub undoes: After,
+    /// The convolution that runs with this pooling, unless somebody watches.
+    pub unpooled: Option<Unpooled>,
 }
 
 /// One entry of a program.
@@ -148,7 +153,8 @@ impl Step {
             Step::Forward(s) => {
                 let own = s.inputs.iter().chain([&s.output]).chain(&s.saved).chain(&s.scratch).copied();
                 let own = own.chain(s.fused.iter().flat_map(|f| f.add.into_iter().chain([f.output])));
-                own.chain(s.band.iter().flat_map(|b| b.add.into_iter().chain([b.output]))).collect()
+                let own = own.chain(s.band.iter().flat_map(|b| b.add.into_iter().chain([b.output])));
+                own.chain(s.pooled.iter().flat_map(|p| [p.output, p.saved])).collect()
             }
             Step::Loss(s) => [s.output, s.work, s.losses].iter().chain(&s.grad).copied().collect(),
             Step::Backward(s) => s
@@ -159,6 +165,7 @@ impl Step {
                 .chain(s.grad_inputs.iter().flatten())
                 .chain(&s.saved)
                 .chain(&s.scratch)
+                .chain(s.unpooled.iter().flat_map(|u| &u.scratch))
                 .copied()
                 .collect(),
             Step::Accumulate { from, to } => vec![*from, *to],

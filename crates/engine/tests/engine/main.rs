@@ -5,7 +5,7 @@
 //! | `gradients.rs` | every layer and loss against central differences, in `f64` |
 //! | `parity.rs`, `parity_images.rs`, `zoo_parity.rs`, `zoo_full.rs` | against values recorded from PyTorch |
 //! | `zoo.rs`, `image_plans.rs` | shapes, params and counts of plans |
-//! | `properties.rs`, `threads_conv.rs`, `bands.rs` | what must not change a bit |
+//! | `properties.rs`, `threads_conv.rs`, `bands.rs`, `pooled.rs` | what must not change a bit |
 //! | `bf16.rs` | products of bfloat16 beside those of `f32` |
 //! | `memory.rs` | the planner's places, and that steps allocate nothing |
 //! | `updates.rs`, `auxiliary.rs` | which params change, by what |
@@ -22,6 +22,7 @@ mod image_plans;
 mod memory;
 mod parity;
 mod parity_images;
+mod pooled;
 mod properties;
 mod threads_conv;
 mod updates;

@@ -9,9 +9,8 @@
 //! The order of multiply-adds is that of `mod.rs`. The gradient of the input,
 //! which a first layer does not need, is left to `indirect.rs`.
 
-use super::Conv;
 use super::buffer::{BUFFER, LINE, aligned, with_buffer};
-use super::stem_weight::Sum;
+use super::{Conv, stem_weight};
 use crate::gemm::Mat;
 use crate::gemm::strips::{Strip, strips, transpose};
 use crate::lanes::{Lanes, Portable};
@@ -24,11 +23,6 @@ use std::ops::Range;
 const MOST_CHANNELS: usize = 4;
 /// Multiply-adds of a task, about.
 const TASK: usize = 1 << 18;
-/// Output pixels that a chunk of the weight's gradient sums at least, and most chunks.
-const CHUNK: usize = 1024;
-const MOST_CHUNKS: usize = 16;
-/// Gradients of so many elements are in no core's cache.
-const FAR: usize = 1 << 20;
 /// Columns of the widest strip.
 const WIDEST: usize = 64;
 
@@ -45,17 +39,18 @@ pub(super) fn applies(conv: &Conv) -> bool {
 /// Scratch elements of any pass: the packed weight, or the chunks' sums.
 pub(super) fn scratch_len(conv: &Conv) -> usize {
     let outs = conv.out_channels.next_multiple_of(LINE);
-    conv.depth() * outs.max(MOST_CHUNKS * conv.out_channels) + LINE
+    let sums = stem_weight::MOST_CHUNKS * (conv.depth() + 1) * conv.out_channels;
+    sums.max(conv.depth() * outs) + LINE
 }
 
 /// Output lines that are computed from one copy of input lines.
 #[derive(Clone, Copy)]
-struct Band {
+pub(super) struct Band {
     /// Output lines of a band, and bands of an image.
-    rows: usize,
-    count: usize,
+    pub(super) rows: usize,
+    pub(super) count: usize,
     /// Elements of a line of the copy.
-    line: usize,
+    pub(super) line: usize,
 }
 
 impl Band {
@@ -63,7 +58,7 @@ impl Band {
         (conv.width + 2 * conv.padding[1]) * conv.in_channels
     }
 
-    fn new(conv: &Conv) -> Self {
+    pub(super) fn new(conv: &Conv) -> Self {
         let (line, height) = (Band::line(conv), conv.out_height());
         let fit = (BUFFER / line - conv.kernel[0]) / conv.stride[0] + 1;
         let worth = TASK.div_ceil(conv.out_width() * conv.weight_len());
@@ -73,12 +68,17 @@ impl Band {
     }
 
     /// The output lines of band `band` of an image.
-    fn lines(&self, conv: &Conv, band: usize) -> Range<usize> {
+    pub(super) fn lines(&self, conv: &Conv, band: usize) -> Range<usize> {
         band * self.rows..conv.out_height().min((band + 1) * self.rows)
     }
 
+    /// Elements of the input lines that so many output lines see.
+    pub(super) fn copied(&self, conv: &Conv, rows: usize) -> usize {
+        ((rows - 1) * conv.stride[0] + conv.kernel[0]) * self.line
+    }
+
     /// Copies the input lines that output lines `rows` of an image see.
-    fn copy(&self, conv: &Conv, image: &[f32], rows: &Range<usize>, to: &mut [f32]) {
+    pub(super) fn copy(&self, conv: &Conv, image: &[f32], rows: &Range<usize>, to: &mut [f32]) {
         let count = (rows.len() - 1) * conv.stride[0] + conv.kernel[0];
         let (width, side) = (conv.width * conv.in_channels, conv.padding[1] * conv.in_channels);
         let first = rows.start * conv.stride[0];
@@ -91,6 +91,76 @@ impl Band {
             to[..side].fill(0.0);
             to[side..side + width].copy_from_slice(&image[line * width..][..width]);
             to[side + width..].fill(0.0);
+        }
+    }
+}
+
+/// The forward pass with its weight packed.
+pub(super) struct Packed<'a> {
+    isa: Isa,
+    conv: &'a Conv,
+    pub(super) band: Band,
+    weight: &'a [f32],
+    bias: Option<&'a [f32]>,
+}
+
+impl<'a> Packed<'a> {
+    pub(super) fn new(
+        isa: Isa,
+        conv: &'a Conv,
+        weight: &[f32],
+        bias: Option<&'a [f32]>,
+        scratch: &'a mut [f32],
+    ) -> Self {
+        let (k, outs) = (conv.depth(), conv.out_channels);
+        let packed = &mut aligned(scratch)[..k * outs.next_multiple_of(LINE)];
+        for strip in strips(isa, outs) {
+            let (to, from) = (&mut packed[strip.col * k..][..k * strip.width], Mat::new(weight, outs, k));
+            transpose(isa, from, (strip.col..strip.col + strip.cols, 0..k), to, strip.width);
+        }
+        Packed { isa, conv, band: Band::new(conv), weight: packed, bias }
+    }
+
+    /// Output lines `rows`, of which `lines` are copied input lines; `add` is where what is
+    /// added to the first begins, or null.
+    ///
+    /// # Safety
+    /// `y` has room for the lines, and nobody else uses it; `add` can be read likewise.
+    pub(super) unsafe fn lines(
+        &self,
+        lines: &[f32],
+        rows: Range<usize>,
+        (add, after): (*const f32, After),
+        y: *mut f32,
+    ) {
+        let Packed { conv, band, .. } = *self;
+        let (k, outs) = (conv.depth(), conv.out_channels);
+        for strip in strips(self.isa, outs) {
+            let mut start = [0.0; WIDEST];
+            if let Some(bias) = self.bias {
+                start[..strip.cols].copy_from_slice(&bias[strip.col..][..strip.cols]);
+            }
+            for row in 0..rows.len() {
+                let at = row * conv.out_width() * outs + strip.col;
+                let line = Line {
+                    a: lines[row * conv.stride[0] * band.line..].as_ptr(),
+                    a_row: conv.stride[1] * conv.in_channels,
+                    line: band.line,
+                    lines: conv.kernel[0],
+                    run: conv.kernel[1] * conv.in_channels,
+                    b: self.weight[strip.col * k..].as_ptr(),
+                    start: start.as_ptr(),
+                    add: if add.is_null() { add } else { add.wrapping_add(at) },
+                    after,
+                    c: y.wrapping_add(at),
+                    c_row: outs,
+                    cols: strip.cols,
+                };
+                // SAFETY: the copied lines hold the windows of all pixels of this
+                // output line, the strip's panel has k rows of its width, and the
+                // caller answers for the output line and what is added to it.
+                unsafe { line.run(self.isa, strip, conv.out_width()) };
+            }
         }
     }
 }
@@ -108,122 +178,24 @@ pub(super) fn forward(
     scratch: &mut [f32],
     y: &mut [f32],
 ) {
-    let (k, outs) = (conv.depth(), conv.out_channels);
     assert_eq!(x.len(), conv.in_len(n), "the input has another length");
     assert_eq!(y.len(), conv.out_len(n), "the output has another length");
     then.check(y.len());
-    let packed = &mut aligned(scratch)[..k * outs.next_multiple_of(LINE)];
-    for strip in strips(isa, outs) {
-        let (to, from) = (&mut packed[strip.col * k..][..k * strip.width], Mat::new(weight, outs, k));
-        transpose(isa, from, (strip.col..strip.col + strip.cols, 0..k), to, strip.width);
-    }
-    let band = Band::new(conv);
-    let (in_len, out_len) = (conv.in_len(1), conv.out_len(1));
+    let packed = Packed::new(isa, conv, weight, bias, scratch);
+    let band = packed.band;
+    let (in_len, line) = (conv.in_len(1), conv.out_width() * conv.out_channels);
     let y = Shares(y.as_mut_ptr());
     pool.run(n * band.count, &|task| {
         let (image, rows) = (task / band.count, band.lines(conv, task % band.count));
-        let y = &y;
+        let (y, at) = (&y, image * conv.out_len(1) + rows.start * line);
         with_buffer(|lines| {
             band.copy(conv, &x[image * in_len..][..in_len], &rows, lines);
-            for strip in strips(isa, outs) {
-                let mut start = [0.0; WIDEST];
-                if let Some(bias) = bias {
-                    start[..strip.cols].copy_from_slice(&bias[strip.col..][..strip.cols]);
-                }
-                for row in rows.clone() {
-                    let at = image * out_len + row * conv.out_width() * outs + strip.col;
-                    let a = lines[(row - rows.start) * conv.stride[0] * band.line..].as_ptr();
-                    let line = Line {
-                        a,
-                        a_row: conv.stride[1] * conv.in_channels,
-                        line: band.line,
-                        lines: conv.kernel[0],
-                        run: conv.kernel[1] * conv.in_channels,
-                        b: packed[strip.col * k..].as_ptr(),
-                        start: start.as_ptr(),
-                        add: then.add.map_or(std::ptr::null(), |add| add[at..].as_ptr()),
-                        after: then.after,
-                        // SAFETY: the line lies in the output, and belongs to this task.
-                        c: unsafe { y.0.add(at) },
-                        c_row: outs,
-                        cols: strip.cols,
-                    };
-                    // SAFETY: the copied lines hold the windows of all pixels of this
-                    // output line, the strip's panel has k rows of its width, and the
-                    // output line belongs to this task.
-                    unsafe { line.run(isa, strip, conv.out_width()) };
-                }
-            }
+            let add = then.add.map_or(std::ptr::null(), |add| add[at..].as_ptr());
+            // SAFETY: the lines lie in the output and in what is added, which is as long;
+            // tasks have different ones.
+            unsafe { packed.lines(lines, rows, (add, then.after), y.0.add(at)) };
         });
     });
-}
-
-#[allow(clippy::too_many_arguments, reason = "the operands of one operation")]
-pub(super) fn backward_weight(
-    isa: Isa,
-    pool: &Pool,
-    conv: &Conv,
-    n: usize,
-    x: &[f32],
-    g: &[f32],
-    scratch: &mut [f32],
-    grad_weight: &mut [f32],
-) {
-    let (k, outs, run) = (conv.depth(), conv.out_channels, conv.kernel[1] * conv.in_channels);
-    assert_eq!(x.len(), conv.in_len(n), "the input has another length");
-    assert_eq!(g.len(), conv.out_len(n), "the gradient has another length");
-    let band = Band::new(conv);
-    let bands = n * band.count;
-    let chunks = (conv.pixels(n) / CHUNK).clamp(1, MOST_CHUNKS.min(bands.max(1)));
-    // Sums lie [kernel row, kernel column, channel][output channel].
-    let sums = &mut aligned(scratch)[..chunks * k * outs];
-    if bands == 0 {
-        return grad_weight.fill(0.0);
-    }
-    let (in_len, out_len) = (conv.in_len(1), conv.out_len(1));
-    let far = g.len() >= FAR;
-    pool.chunks_mut(sums, k * outs, |chunk, sums| {
-        with_buffer(|lines| {
-            for (i, task) in (chunk * bands / chunks..(chunk + 1) * bands / chunks).enumerate() {
-                let (image, rows) = (task / band.count, band.lines(conv, task % band.count));
-                band.copy(conv, &x[image * in_len..][..in_len], &rows, lines);
-                let count = rows.len();
-                let at = image * out_len + rows.start * conv.out_width() * outs;
-                for strip in strips(isa, outs) {
-                    let mut tap = 0;
-                    while tap < conv.kernel[0] {
-                        let sum = Sum {
-                            x: lines[tap * band.line..].as_ptr(),
-                            x_step: conv.stride[1] * conv.in_channels,
-                            x_line: conv.stride[0] * band.line,
-                            tap_line: band.line,
-                            g: g[at + strip.col..].as_ptr(),
-                            g_row: outs,
-                            lines: count,
-                            pixels: conv.out_width(),
-                            c: sums[tap * run * outs + strip.col..].as_mut_ptr(),
-                            cols: strip.cols,
-                            accumulate: i > 0,
-                            ask: far && strip.col == 0 && tap == 0,
-                        };
-                        // SAFETY: the copied lines hold the windows of all pixels of
-                        // these output lines, whose gradients have `outs` elements; the
-                        // sums of a row of taps are `run` rows of this chunk.
-                        tap += unsafe { sum.run(isa, strip, run, conv.kernel[0] - tap) };
-                    }
-                }
-            }
-        });
-    });
-    let (first, others) = sums.split_at_mut(k * outs);
-    for part in others.chunks_exact(k * outs) {
-        crate::elementwise::add_assign(isa, first, part);
-    }
-    for (o, grad) in grad_weight.chunks_exact_mut(k).enumerate() {
-        for (grad, sums) in grad.iter_mut().zip(first.chunks_exact(outs)) {
-            *grad = sums[o];
-        }
-    }
 }
 
 /// A line of output pixels, the columns of one strip.

@@ -8,6 +8,7 @@
 //! | `im2col.rs` | the reference: the matrix that the fast paths never build |
 //! | `gather.rs` | blocks of that matrix on demand; phases of a stride |
 //! | `direct.rs`, `stem_weight.rs` | images of few channels, read where they lie, for `f32` |
+//! | `pooled.rs` | the same and a maximum behind it, while a few lines are in a cache |
 //! | `indirect.rs` | the three passes as gathered products (`gemm/gathered.rs`, `weight.rs`) |
 //! | `depthwise/` | one filter for each channel, over channel vectors |
 //! | `portable.rs` | the same in plain loops, for `f64` and other processors |
@@ -24,7 +25,9 @@
 //! receives them in the order (kernel row descending, kernel column descending,
 //! output channel), so that output pixels ascend. An element of the weight's
 //! gradient receives them with (image, row, column) of the output ascending, in
-//! chunks whose number depends on the shape alone and whose sums are added in order.
+//! chunks whose number depends on the shape alone and whose sums are added in order. So
+//! does the bias's, `direct` in the chunks of the weight, others in those of
+//! [`reduce::column_sums_of_many`].
 //! None of it depends on the number of threads, and AVX2 and AVX-512 give the
 //! same bits.
 
@@ -37,6 +40,7 @@ mod direct;
 mod gather;
 mod im2col;
 mod indirect;
+mod pooled;
 mod portable;
 mod prepared;
 #[cfg(test)]
@@ -49,11 +53,12 @@ mod winograd;
 
 pub use bands::{Bands, Stage, bands_serve, forward_bands};
 pub use im2col::{col2im, im2col};
+pub use pooled::{Pooling, backward_pooled, forward_pooled};
 pub use prepared::{Fold, forward_prepared, prepare};
 
 use crate::gemm::{Mat, Start, gemm, gemm_then};
 use crate::then::Then;
-use crate::{Isa, Pool, Real};
+use crate::{Isa, Pool, Real, reduce};
 
 /// One 2-d convolution for one image size. Pairs are (vertical, horizontal).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -343,18 +348,59 @@ pub fn backward_weight<T: Real>(
     scratch: &mut [T],
     grad_weight: &mut [T],
 ) {
+    backward_params(isa, pool, conv, n, x, g, scratch, grad_weight, &mut []);
+}
+
+/// [`backward_weight`], and `grad_bias` = gradient with respect to the bias, unless it is
+/// empty; `scratch` then has [`reduce::SUM_CHUNKS`] elements for each output channel, too.
+///
+/// # Panics
+/// If a length differs.
+#[allow(clippy::too_many_arguments, reason = "the operands of one operation")]
+pub fn backward_params<T: Real>(
+    isa: Isa,
+    pool: &Pool,
+    conv: &Conv,
+    n: usize,
+    x: &[T],
+    g: &[T],
+    scratch: &mut [T],
+    grad_weight: &mut [T],
+    grad_bias: &mut [T],
+) {
     conv.check_lengths(n, x.len(), grad_weight.len(), g.len(), scratch.len());
+    if direct::applies(conv)
+        && conv.winograd_on(isa).is_none()
+        && let (Some(x), Some(g)) = (T::as_f32(x), T::as_f32(g))
+        && let (Some(scratch), Some(grad)) = (T::as_f32_mut(scratch), T::as_f32_mut(grad_weight))
+    {
+        let (g, bias) = (stem_weight::Arriving::Stored(g), T::as_f32_mut(grad_bias));
+        let bias = bias.expect("one element type");
+        return stem_weight::backward_params(isa, pool, conv, n, x, g, scratch, grad, bias);
+    }
+    weight_alone(isa, pool, conv, n, x, g, scratch, grad_weight);
+    if !grad_bias.is_empty() {
+        reduce::column_sums_of_many(isa, pool, conv.pixels(n), conv.out_channels, g, scratch, grad_bias);
+    }
+}
+
+/// The weight's gradient of all convolutions but direct ones.
+#[allow(clippy::too_many_arguments, reason = "the operands of one operation")]
+fn weight_alone<T: Real>(
+    isa: Isa,
+    pool: &Pool,
+    conv: &Conv,
+    n: usize,
+    x: &[T],
+    g: &[T],
+    scratch: &mut [T],
+    grad_weight: &mut [T],
+) {
     if let Some(form) = conv.winograd_on(isa)
         && let (Some(x), Some(g)) = (T::as_f32(x), T::as_f32(g))
         && let (Some(scratch), Some(grad)) = (T::as_f32_mut(scratch), T::as_f32_mut(grad_weight))
     {
         return winograd::backward_weight(isa, pool, conv, form, n, x, g, scratch, grad);
-    }
-    if direct::applies(conv)
-        && let (Some(x), Some(g)) = (T::as_f32(x), T::as_f32(g))
-        && let (Some(scratch), Some(grad)) = (T::as_f32_mut(scratch), T::as_f32_mut(grad_weight))
-    {
-        return direct::backward_weight(isa, pool, conv, n, x, g, scratch, grad);
     }
     if conv.is_depthwise() {
         return depthwise::backward_weight(isa, pool, conv, n, x, g, scratch, grad_weight);

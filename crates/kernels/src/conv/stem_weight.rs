@@ -1,4 +1,4 @@
-//! Sums of the weight gradient over lines of an image with few channels.
+//! The weight's gradient over images with few channels.
 //!
 //! A row of taps is `run` neighbouring elements of a copied line. Kernels over one
 //! channel have rows of three or five, too few sums to keep the multiply-adds busy:
@@ -6,31 +6,140 @@
 //! leaving the registers. Longer rows are blocks of a product, line by line. In both
 //! an element receives its multiply-adds with the pixel ascending.
 
-use crate::Isa;
-use crate::gemm::strips::{Block, Strip, product};
+use super::Conv;
+use super::buffer::{aligned, with_buffer};
+use super::direct::Band;
+use super::pooled::Behind;
+use crate::gemm::strips::{Block, Strip, product, strips};
 use crate::lanes::{Lanes, prefetch_near};
+use crate::reduce::add_column_sums;
+use crate::{Isa, Pool};
+
+/// Output pixels that a chunk of the weight's gradient sums at least, and most chunks.
+const CHUNK: usize = 1024;
+pub(super) const MOST_CHUNKS: usize = 16;
+/// Gradients of so many elements are in no core's cache.
+const FAR: usize = 1 << 20;
+
+/// The gradient with respect to the output.
+#[derive(Clone, Copy)]
+pub(super) enum Arriving<'a> {
+    Stored(&'a [f32]),
+    /// Of a pooling behind it.
+    Pooled(Behind<'a>),
+}
+
+#[allow(clippy::too_many_arguments, reason = "the operands of one operation")]
+pub(super) fn backward_params(
+    isa: Isa,
+    pool: &Pool,
+    conv: &Conv,
+    n: usize,
+    x: &[f32],
+    g: Arriving<'_>,
+    scratch: &mut [f32],
+    grad_weight: &mut [f32],
+    grad_bias: &mut [f32],
+) {
+    let (k, outs, run) = (conv.depth(), conv.out_channels, conv.kernel[1] * conv.in_channels);
+    assert_eq!(x.len(), conv.in_len(n), "the input has another length");
+    let band = Band::new(conv);
+    let bands = n * band.count;
+    let chunks = (conv.pixels(n) / CHUNK).clamp(1, MOST_CHUNKS.min(bands.max(1)));
+    assert!(grad_bias.is_empty() || grad_bias.len() == outs, "the bias has another length");
+    // Sums lie [kernel row, kernel column, channel][output channel], behind them the bias's.
+    let all = (k + 1) * outs;
+    let sums = &mut aligned(scratch)[..chunks * all];
+    if bands == 0 {
+        grad_bias.fill(0.0);
+        return grad_weight.fill(0.0);
+    }
+    let (in_len, out_len, line) = (conv.in_len(1), conv.out_len(1), conv.out_width() * outs);
+    let far = match g {
+        Arriving::Stored(g) => {
+            assert_eq!(g.len(), n * out_len, "the gradient has another length");
+            g.len() >= FAR
+        }
+        Arriving::Pooled(_) => false,
+    };
+    let biased = !grad_bias.is_empty();
+    pool.chunks_mut(sums, all, |chunk, sums| {
+        let (sums, bias) = sums.split_at_mut(k * outs);
+        bias.fill(0.0);
+        with_buffer(|buffer| {
+            for (i, task) in (chunk * bands / chunks..(chunk + 1) * bands / chunks).enumerate() {
+                let (image, rows) = (task / band.count, band.lines(conv, task % band.count));
+                let (lines, rest) = buffer.split_at_mut(band.copied(conv, rows.len()));
+                band.copy(conv, &x[image * in_len..][..in_len], &rows, lines);
+                let count = rows.len();
+                let g = match g {
+                    Arriving::Stored(g) => &g[image * out_len + rows.start * line..],
+                    Arriving::Pooled(behind) => behind.gradient(isa, conv, image, rows, rest),
+                };
+                if biased {
+                    add_column_sums(isa, &g[..count * line], bias);
+                }
+                for strip in strips(isa, outs) {
+                    let mut tap = 0;
+                    while tap < conv.kernel[0] {
+                        let sum = Sum {
+                            x: lines[tap * band.line..].as_ptr(),
+                            x_step: conv.stride[1] * conv.in_channels,
+                            x_line: conv.stride[0] * band.line,
+                            tap_line: band.line,
+                            g: g[strip.col..].as_ptr(),
+                            g_row: outs,
+                            lines: count,
+                            pixels: conv.out_width(),
+                            c: sums[tap * run * outs + strip.col..].as_mut_ptr(),
+                            cols: strip.cols,
+                            accumulate: i > 0,
+                            ask: far && strip.col == 0 && tap == 0,
+                        };
+                        // SAFETY: the copied lines hold the windows of all pixels of
+                        // these output lines, whose gradients have `outs` elements; the
+                        // sums of a row of taps are `run` rows of this chunk.
+                        tap += unsafe { sum.run(isa, strip, run, conv.kernel[0] - tap) };
+                    }
+                }
+            }
+        });
+    });
+    let (first, others) = sums.split_at_mut(all);
+    for part in others.chunks_exact(all) {
+        crate::elementwise::add_assign(isa, first, part);
+    }
+    if biased {
+        grad_bias.copy_from_slice(&first[k * outs..]);
+    }
+    for (o, grad) in grad_weight.chunks_exact_mut(k).enumerate() {
+        for (grad, sums) in grad.iter_mut().zip(first.chunks_exact(outs)) {
+            *grad = sums[o];
+        }
+    }
+}
 
 /// The sums of a strip of output channels over some lines of output pixels.
 #[derive(Clone, Copy)]
-pub(super) struct Sum {
+struct Sum {
     /// The first pixel's elements in the first row of taps, and the elements to the next
     /// pixel's, to those of the next line of pixels, and to the next row of taps.
-    pub(super) x: *const f32,
-    pub(super) x_step: usize,
-    pub(super) x_line: usize,
-    pub(super) tap_line: usize,
+    x: *const f32,
+    x_step: usize,
+    x_line: usize,
+    tap_line: usize,
     /// The first pixel's gradients, and the elements from pixel to pixel; lines follow
     /// each other.
-    pub(super) g: *const f32,
-    pub(super) g_row: usize,
-    pub(super) lines: usize,
-    pub(super) pixels: usize,
+    g: *const f32,
+    g_row: usize,
+    lines: usize,
+    pixels: usize,
     /// The first row of taps' first sums; `g_row` elements from one to the next.
-    pub(super) c: *mut f32,
-    pub(super) cols: usize,
-    pub(super) accumulate: bool,
+    c: *mut f32,
+    cols: usize,
+    accumulate: bool,
     /// Whether the gradients are to be asked for ahead.
-    pub(super) ask: bool,
+    ask: bool,
 }
 
 /// Elements of gradients that are asked for ahead.
@@ -45,7 +154,7 @@ impl Sum {
     /// # Safety
     /// Everything that the fields name lies inside its allocation, for `left` rows of
     /// taps, and the sums belong to the caller.
-    pub(super) unsafe fn run(&self, isa: Isa, strip: Strip, run: usize, left: usize) -> usize {
+    unsafe fn run(&self, isa: Isa, strip: Strip, run: usize, left: usize) -> usize {
         if let Some((count, sum)) = tile(isa, strip.width, run, left) {
             // SAFETY: the table belongs to an instruction set that the processor has,
             // and the caller answers for the memory.

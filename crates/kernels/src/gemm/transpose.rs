@@ -1,11 +1,14 @@
 //! Copies that turn rows into columns.
 
 use super::micro::Vector;
+use crate::lanes::prefetch_near;
 use std::arch::x86_64::*;
-use std::ops::Range;
 
 /// Rows and columns of the blocks of AVX-512.
 pub(super) const SIDE: usize = 16;
+/// Rows that span so many elements are too many streams for the processor to see where
+/// each goes on.
+const FAR: usize = 1 << 17;
 
 /// `to[j * to_row + i] = from[i * from_row + j]` for i below `rows`, j below `cols`.
 /// Elements of `to` between `rows` and the next multiple of 8, but below `to_row`,
@@ -23,8 +26,44 @@ pub(super) unsafe fn avx2(
     rows: usize,
     cols: usize,
 ) {
-    // SAFETY: the caller's.
-    unsafe { part(from, from_row, to, to_row, 0..rows, 0..cols) }
+    let (whole_rows, whole) = (rows / 8 * 8, cols / 4 * 4);
+    // SAFETY: the caller answers for the elements on both sides.
+    unsafe {
+        // A cache line of each row at a time, all rows before the next line: reads
+        // use whole lines, and the target is written from front to back.
+        for line in (0..whole).step_by(16) {
+            for i in (0..whole_rows).step_by(8) {
+                for j in (line..whole.min(line + 16)).step_by(4) {
+                    four_columns::<true>(
+                        from.add(i * from_row + j),
+                        from_row,
+                        to.add(j * to_row + i),
+                        to_row,
+                        8,
+                    );
+                }
+            }
+            let (i, height) = (whole_rows, rows - whole_rows);
+            if height == 0 {
+                continue;
+            }
+            for j in (line..whole.min(line + 16)).step_by(4) {
+                let (from, to) = (from.add(i * from_row + j), to.add(j * to_row + i));
+                // What is stored beyond a short column, the next columns overwrite, as
+                // long as there are any.
+                if i + 8 <= to_row || (i == 0 && (j + 3) * to_row + 8 <= cols * to_row) {
+                    four_columns::<true>(from, from_row, to, to_row, height);
+                } else {
+                    four_columns::<false>(from, from_row, to, to_row, height);
+                }
+            }
+        }
+        for j in whole..cols {
+            for i in 0..rows {
+                *to.add(j * to_row + i) = *from.add(i * from_row + j);
+            }
+        }
+    }
 }
 
 /// The same in blocks of 16 rows and columns, each of which costs half the shuffles.
@@ -40,20 +79,88 @@ pub(super) unsafe fn avx512(
     rows: usize,
     cols: usize,
 ) {
-    let (whole_rows, whole) = (rows / SIDE * SIDE, cols / SIDE * SIDE);
+    let far = rows * from_row >= FAR;
     // SAFETY: the caller answers for the elements on both sides.
     unsafe {
-        // First, because its stores may reach into the beginning of the next column.
-        part(from, from_row, to, to_row, whole_rows..rows, 0..cols);
-        for j in (0..whole).step_by(SIDE) {
-            for i in (0..whole_rows).step_by(SIDE) {
-                let columns = square(lines(from.add(i * from_row + j), from_row));
-                for (c, column) in columns.into_iter().enumerate() {
-                    _mm512_storeu_ps(to.add((j + c) * to_row + i), column);
+        for j in (0..cols).step_by(SIDE) {
+            for i in (0..rows).step_by(SIDE) {
+                let (from, to) = (from.add(i * from_row + j), to.add(j * to_row + i));
+                match (SIDE.min(rows - i), SIDE.min(cols - j)) {
+                    (SIDE, SIDE) => {
+                        if far {
+                            for r in 0..SIDE {
+                                prefetch_near(from.wrapping_add(r * from_row + SIDE), SIDE);
+                            }
+                        }
+                        let columns = square(lines(from, from_row));
+                        for (c, column) in columns.into_iter().enumerate() {
+                            _mm512_storeu_ps(to.add(c * to_row), column);
+                        }
+                    }
+                    (height @ ..=4, width) => few_rows(from, from_row, to, to_row, height, width),
+                    (height, width) => some(from, from_row, to, to_row, height, width),
                 }
             }
         }
-        part(from, from_row, to, to_row, 0..whole_rows, whole..cols);
+    }
+}
+
+/// A block of fewer rows or columns than 16.
+///
+/// # Safety
+/// As for [`avx512`].
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+unsafe fn some(from: *const f32, from_row: usize, to: *mut f32, to_row: usize, height: usize, width: usize) {
+    // SAFETY: the caller answers for the elements; masks keep what is cut inside them, and a
+    // row that is not there is the last one's double, of which nothing is stored.
+    unsafe {
+        let [wide, tall] = [width, height].map(|n: usize| ((1_u32 << n) - 1) as __mmask16);
+        let mut rows = [_mm512_setzero_ps(); SIDE];
+        for (i, row) in rows.iter_mut().enumerate() {
+            *row = _mm512_maskz_loadu_ps(wide, from.add(i.min(height - 1) * from_row));
+        }
+        for (c, column) in square(rows).into_iter().enumerate() {
+            if c < width {
+                _mm512_mask_storeu_ps(to.add(c * to_row), tall, column);
+            }
+        }
+    }
+}
+
+/// The same of at most four rows.
+///
+/// # Safety
+/// As for [`avx512`].
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+unsafe fn few_rows(
+    from: *const f32,
+    from_row: usize,
+    to: *mut f32,
+    to_row: usize,
+    height: usize,
+    width: usize,
+) {
+    // SAFETY: as in `some`.
+    unsafe {
+        let (wide, tall) = (((1_u32 << width) - 1) as __mmask16, ((1_u32 << height) - 1) as __mmask8);
+        let mut rows = [_mm512_setzero_ps(); 4];
+        for (i, row) in rows.iter_mut().enumerate() {
+            *row = _mm512_maskz_loadu_ps(wide, from.add(i.min(height - 1) * from_row));
+        }
+        // Vector c: the columns c, c + 4, c + 8 and c + 12.
+        for (c, columns) in quarters(rows).into_iter().enumerate() {
+            let quarters = [
+                _mm512_castps512_ps128(columns),
+                _mm512_extractf32x4_ps::<1>(columns),
+                _mm512_extractf32x4_ps::<2>(columns),
+                _mm512_extractf32x4_ps::<3>(columns),
+            ];
+            for (q, column) in quarters.into_iter().enumerate() {
+                if c + 4 * q < width {
+                    _mm_mask_storeu_ps(to.add((c + 4 * q) * to_row), tall, column);
+                }
+            }
+        }
     }
 }
 
@@ -121,63 +228,6 @@ pub(super) unsafe fn quarters(rows: [__m512; 4]) -> [__m512; 4] {
             _mm512_castpd_ps(_mm512_unpacklo_pd(high[0], high[1])),
             _mm512_castpd_ps(_mm512_unpackhi_pd(high[0], high[1])),
         ]
-    }
-}
-
-/// Some rows and columns.
-///
-/// # Safety
-/// As for [`avx2`].
-#[target_feature(enable = "avx2")]
-unsafe fn part(
-    from: *const f32,
-    from_row: usize,
-    to: *mut f32,
-    to_row: usize,
-    rows: Range<usize>,
-    cols: Range<usize>,
-) {
-    if rows.is_empty() || cols.is_empty() {
-        return;
-    }
-    let whole_rows = rows.start + rows.len() / 8 * 8;
-    let whole = cols.start + cols.len() / 4 * 4;
-    // SAFETY: the caller answers for the elements on both sides.
-    unsafe {
-        // A cache line of each row at a time, all rows before the next line: reads
-        // use whole lines, and the target is written from front to back.
-        for line in (cols.start..whole).step_by(16) {
-            for i in (rows.start..whole_rows).step_by(8) {
-                for j in (line..whole.min(line + 16)).step_by(4) {
-                    four_columns::<true>(
-                        from.add(i * from_row + j),
-                        from_row,
-                        to.add(j * to_row + i),
-                        to_row,
-                        8,
-                    );
-                }
-            }
-            let (i, height) = (whole_rows, rows.end - whole_rows);
-            if height == 0 {
-                continue;
-            }
-            for j in (line..whole.min(line + 16)).step_by(4) {
-                let (from, to) = (from.add(i * from_row + j), to.add(j * to_row + i));
-                // What is stored beyond a short column, the next columns overwrite, as
-                // long as there are any.
-                if i + 8 <= to_row || (i == 0 && (j + 3) * to_row + 8 <= cols.end * to_row) {
-                    four_columns::<true>(from, from_row, to, to_row, height);
-                } else {
-                    four_columns::<false>(from, from_row, to, to_row, height);
-                }
-            }
-        }
-        for j in whole..cols.end {
-            for i in rows.clone() {
-                *to.add(j * to_row + i) = *from.add(i * from_row + j);
-            }
-        }
     }
 }
 

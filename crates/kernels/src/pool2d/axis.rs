@@ -75,6 +75,20 @@ impl Axis {
         matches!(self.rule, Rule::Sliding { kernel, stride, padding: 0 } if kernel == stride)
     }
 
+    /// Inputs of a window that nothing cuts, if all have as many.
+    pub(crate) fn size(&self) -> Option<usize> {
+        match self.rule {
+            Rule::Sliding { kernel, .. } => Some(kernel),
+            Rule::Adaptive => None,
+        }
+    }
+
+    /// The axis of the first `output` of its windows, which lie side by side.
+    pub(crate) fn first_tiles(&self, output: usize) -> Axis {
+        assert!(self.is_tiled(), "windows overlap or leave gaps");
+        Axis { input: output * self.step(), output, rule: self.rule }
+    }
+
     /// Inputs from one window to the next.
     pub(crate) fn step(&self) -> usize {
         match self.rule {

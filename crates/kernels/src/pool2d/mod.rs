@@ -19,6 +19,7 @@ pub use avg::{avg_backward, avg_forward};
 pub use axis::{Axis, Window};
 pub use max::max_backward;
 pub use positions::{fits_a_byte, max_backward_saved, max_forward, max_forward_saving, positions_len};
+pub(crate) use positions::{gradient_of_one, max_of_one, stride};
 
 use crate::{Pool, Real};
 
@@ -59,6 +60,19 @@ impl Pool2d {
             (0..axis.output()).map(|o| axis.window(o)).map(|w| w.end - w.start).sum()
         };
         side(&self.height) * side(&self.width) * self.channels
+    }
+
+    /// Rows of an image that each row of windows sees, if windows lie side by side.
+    pub(crate) fn tiled_rows(&self) -> Option<usize> {
+        let (height, step) = (self.height, self.height.step());
+        let whole = height.output() * step <= height.input();
+        (height.is_tiled() && self.width.is_tiled() && whole).then_some(step)
+    }
+
+    /// The pooling of an image of which so many rows of windows are there, for windows that
+    /// lie side by side.
+    pub(crate) fn some_rows(&self, rows: usize) -> Pool2d {
+        Pool2d { height: self.height.first_tiles(rows), ..*self }
     }
 
     fn check<T>(&self, n: usize, input: &[T], output: &[T]) {

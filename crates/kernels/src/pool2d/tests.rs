@@ -168,7 +168,22 @@ fn saved_positions_equal_the_search() {
     // So large that memory is asked for ahead.
     let axis = |kernel| sliding(121, kernel, 2, 0, false);
     let far = [2, 3].map(|kernel| Pool2d { channels: 30, height: axis(kernel), width: axis(kernel) });
-    for by in cases().into_iter().chain(far) {
+    // Whole vectors of channels, for which the compiler knows the taps: with windows that
+    // padding and the image's end cut, side by side and not.
+    let wide = [
+        (2, 2, 0, true),
+        (3, 3, 0, false),
+        (3, 3, 0, true),
+        (3, 2, 1, false),
+        (2, 2, 1, true),
+        (3, 1, 1, true),
+    ]
+    .map(|(kernel, stride, padding, ceil)| Pool2d {
+        channels: 19,
+        height: sliding(13, kernel, stride, padding, ceil),
+        width: sliding(17, kernel, stride, padding, ceil),
+    });
+    for by in cases().into_iter().chain(far).chain(wide) {
         let n = 3;
         let g = values(n * by.output_len(), 1.0, 2);
         let x = values(n * by.input_len(), 9.0, 1);

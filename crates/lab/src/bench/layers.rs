@@ -127,8 +127,9 @@ pub fn profile(graph: &Graph, optimizer: Optimizer, options: Options) -> Result<
         let Some(times) = times.get_mut(&part) else { continue };
         let ms = median(times);
         let mut cost = Cost::of(part, &plan, options.batch, optimizer);
-        if options.mode == Mode::Infer {
-            cost.band(part, &plan, options.batch);
+        match options.mode {
+            Mode::Infer => cost.band(part, &plan, options.batch),
+            Mode::Train => cost.pooled(part, &plan, options.batch),
         }
         let (arithmetic, memory) = (2.0 * cost.macs / flops, cost.bytes / bytes);
         passes.push(Pass {
@@ -256,6 +257,36 @@ impl Cost {
         self.algorithm = "bands".into();
         self.macs += n * rest.iter().map(|node| node.plan.macs as f64).sum::<f64>();
         self.bytes = (n * ends as f64 + params as f64) * ELEMENT;
+    }
+}
+
+impl Cost {
+    /// In training a convolution and the pooling behind it may be one pass: what lies between
+    /// them is not in memory, what the pooling writes and saves is.
+    fn pooled(&mut self, part: Part, plan: &Plan, batch: usize) {
+        let steps = &plan.train.steps;
+        let found = steps.iter().enumerate().find_map(|(at, step)| match (step, part) {
+            (Step::Forward(conv), Part::Forward(node)) if conv.node == node => {
+                conv.pooled.map(|p| [at, at + p.steps])
+            }
+            (Step::Backward(pool), Part::ParamGradient(node)) => {
+                let conv = at + pool.unpooled?.steps;
+                matches!(&steps[conv], Step::Backward(s) if s.node == node).then_some([conv, at])
+            }
+            _ => None,
+        });
+        let Some(found) = found else { return };
+        let [conv, pool] = found.map(|at| match &steps[at] {
+            Step::Forward(s) => &plan.nodes[s.node],
+            Step::Backward(s) => &plan.nodes[s.node],
+            _ => unreachable!("a convolution and a pooling"),
+        });
+        let output = pool.plan.output.len() as f64;
+        // Forward its values, backward these and their gradients; a byte for each position.
+        let values = if matches!(part, Part::Forward(_)) { 1.25 } else { 2.25 } * output;
+        let elements = conv.input_shapes[0].len() as f64 + values;
+        self.layer = format!("{} – {}", conv.name, pool.name);
+        self.bytes = (batch as f64 * elements + conv.plan.param_len() as f64) * ELEMENT;
     }
 }
 

@@ -32,7 +32,7 @@ pub fn positions_len(by: &Pool2d) -> usize {
 }
 
 /// Bytes of the positions of one example.
-fn stride(by: &Pool2d) -> usize {
+pub(crate) fn stride(by: &Pool2d) -> usize {
     positions_len(by) * size_of::<f32>()
 }
 
@@ -211,13 +211,32 @@ fn forward<T: Real>(
             (y, positions.as_ref().map(|p| std::slice::from_raw_parts_mut(p.0.add(begin), len)))
         };
         let x = &x[example * by.input_len()..][..by.input_len()];
-        if isa != Isa::SCALAR
-            && let (Some(x), Some(y)) = (T::as_f32(x), T::as_f32_mut(y))
-        {
-            return dispatch_vectors(isa, VectorRows(Rows { by, after, first, far, x, y, positions }));
-        }
-        dispatch(isa, Rows { by, after, first, far, x, y, positions });
+        some_rows(isa, Rows { by, after, first, far, x, y, positions });
     });
+}
+
+/// Some rows of outputs of one example.
+fn some_rows<T: Real>(isa: Isa, of: Rows<'_, T>) {
+    let Rows { by, after, first, far, x, y, positions } = of;
+    if isa != Isa::SCALAR
+        && let (Some(x), Some(y)) = (T::as_f32(x), T::as_f32_mut(&mut *y))
+    {
+        return dispatch_vectors(isa, VectorRows(Rows { by, after, first, far, x, y, positions }));
+    }
+    dispatch(isa, Rows { by, after, first, far, x, y, positions });
+}
+
+/// [`max_forward_saving`] of one example that was written a moment ago, by one thread.
+pub(crate) fn max_of_one(
+    isa: Isa,
+    (by, after): (&Pool2d, After),
+    x: &[f32],
+    y: &mut [f32],
+    positions: &mut [u8],
+) {
+    by.check(1, x, y);
+    assert_eq!(positions.len(), y.len(), "a position for each output");
+    some_rows(isa, Rows { by, after, first: 0, far: false, x, y, positions: Some(positions) });
 }
 
 struct Scatter<'a, T> {
@@ -316,11 +335,31 @@ pub fn max_backward_saved<T: Real>(
     by.each_example(pool, grad, |example, grad| {
         let (y, g) = (&y[example * outs..][..outs], &g[example * outs..][..outs]);
         let positions = &positions[example * stride(by)..][..outs];
-        if isa != Isa::SCALAR
-            && let (Some(y), Some(g), Some(grad)) = (T::as_f32(y), T::as_f32(g), T::as_f32_mut(grad))
-        {
-            return dispatch_vectors(isa, VectorScatter(Scatter { by, after, far, y, g, positions, grad }));
-        }
-        dispatch(isa, Scatter { by, after, far, y, g, positions, grad });
+        scatter(isa, Scatter { by, after, far, y, g, positions, grad });
     });
+}
+
+/// The gradient of one example.
+fn scatter<T: Real>(isa: Isa, of: Scatter<'_, T>) {
+    let Scatter { by, after, far, y, g, positions, grad } = of;
+    if isa != Isa::SCALAR
+        && let (Some(y), Some(g), Some(grad)) = (T::as_f32(y), T::as_f32(g), T::as_f32_mut(&mut *grad))
+    {
+        return dispatch_vectors(isa, VectorScatter(Scatter { by, after, far, y, g, positions, grad }));
+    }
+    dispatch(isa, Scatter { by, after, far, y, g, positions, grad });
+}
+
+/// [`max_backward_saved`] of one example that is read in a moment, by one thread.
+pub(crate) fn gradient_of_one(
+    isa: Isa,
+    (by, after): (&Pool2d, After),
+    (y, positions): (&[f32], &[u8]),
+    g: &[f32],
+    grad: &mut [f32],
+) {
+    by.check(1, grad, g);
+    by.check(1, grad, y);
+    assert_eq!(positions.len(), y.len(), "a position for each output");
+    scatter(isa, Scatter { by, after, far: false, y, g, positions, grad });
 }
