@@ -140,10 +140,28 @@ impl VectorRows<'_> {
     }
 }
 
-/// [`prefetch`] as a call: within the loops over pixels it would take their registers.
-#[inline(never)]
-fn ask(from: *const f32, len: usize) {
-    prefetch(from, len);
+/// Some pixels of the lines that the next row of outputs sees first.
+#[derive(Clone, Copy)]
+struct Next {
+    at: *const f32,
+    lines: usize,
+    line: usize,
+    pixels: usize,
+    channels: usize,
+}
+
+impl Next {
+    /// A vector of each pixel's channels, from `c` on. A call: within the loops over pixels
+    /// it would take their registers.
+    #[inline(never)]
+    fn ask(&self, c: usize) {
+        for line in 0..self.lines {
+            let at = self.at.wrapping_add(line * self.line + c);
+            for pixel in 0..self.pixels {
+                prefetch(at.wrapping_add(pixel * self.channels), 1);
+            }
+        }
+    }
 }
 
 impl VectorKernel for VectorRows<'_> {
@@ -176,15 +194,20 @@ impl VectorKernel for VectorRows<'_> {
                 };
                 // The lines that the next row of outputs sees first, these columns of them.
                 let below = rows.place + rows.len * rows.place_step.max(1);
-                for line in below..below + height.lines() {
-                    let at = (line * width.from + cols.place) * channels;
-                    ask(from.as_ptr().wrapping_add(at), count * step * channels);
-                }
+                let below = (below * width.from + cols.place) * channels;
+                let next = Next {
+                    at: from.as_ptr().wrapping_add(below),
+                    lines: height.lines(),
+                    line: width.from * channels,
+                    pixels: count * step,
+                    channels,
+                };
                 let whole = channels / V::LANES * V::LANES;
                 // SAFETY: the caller has the instruction set.
                 unsafe {
                     for c in (0..whole).step_by(V::LANES) {
                         let part = (c, V::LANES);
+                        next.ask(c);
                         if step == 1 {
                             self.group::<V, GROUP, 1, true>(from, rows, cols.place, part, to);
                         } else {
@@ -193,6 +216,7 @@ impl VectorKernel for VectorRows<'_> {
                     }
                     if whole < channels {
                         let part = (whole, channels - whole);
+                        next.ask(whole);
                         if step == 1 {
                             self.group::<V, GROUP, 1, false>(from, rows, cols.place, part, to);
                         } else {
