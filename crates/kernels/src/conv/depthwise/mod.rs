@@ -7,13 +7,14 @@
 //! and weights that they load. The weight gradient keeps the sums of a channel
 //! block in registers along a row of the output.
 //!
-//! `vectors.rs` does so with explicit vectors, `twin.rs` in plain loops, for `f64` and
-//! other processors.
+//! `vectors.rs` and `vector_sums.rs` do so with explicit vectors, `twin.rs` in plain loops,
+//! for `f64` and other processors.
 //!
 //! The order of every sum is that of the module above; the weight gradient is cut
 //! into at most [`CHUNKS`] chunks of whole output rows, added in order.
 
 mod twin;
+mod vector_sums;
 mod vectors;
 
 use super::Conv;
@@ -21,7 +22,8 @@ use crate::simd::{dispatch, dispatch_vectors};
 use crate::then::{After, Then};
 use crate::{Isa, Pool, Real};
 use twin::Wide;
-use vectors::{VectorRows, VectorSums};
+use vector_sums::VectorSums;
+use vectors::VectorRows;
 
 /// Neighbouring pixels that are computed together.
 const GROUP: usize = 4;
