@@ -44,49 +44,43 @@ pub(crate) fn kernels(nodes: &[NodePlan], conv: usize, pool: usize) -> Option<Po
     }
 }
 
+/// How many steps behind this one the layer runs that is next to it in the network, and that
+/// layer's node: an activation between the two may be done elsewhere, and nobody else reads
+/// what lies between.
+fn neighbour(nodes: &[NodePlan], single: &[bool], steps: &[Step]) -> Option<(usize, usize)> {
+    let of = |i: usize| match steps.get(i)? {
+        Step::Forward(s) => Some((s.node, s.elsewhere)),
+        Step::Backward(s) => Some((s.node, s.elsewhere)),
+        _ => None,
+    };
+    let backward = matches!(steps.first()?, Step::Backward(_));
+    let joined = |a: usize, b: usize| {
+        let (from, to) = if backward { (b, a) } else { (a, b) };
+        single[from] && nodes[to].inputs == [from]
+    };
+    let ((first, _), (second, elsewhere)) = (of(0)?, of(1)?);
+    let (distance, node) = if elsewhere { (2, of(2)?.0) } else { (1, second) };
+    (joined(first, second) && (!elsewhere || joined(second, node))).then_some((distance, node))
+}
+
 /// Marks the steps, after activations were given to the pooling.
 pub(super) fn mark(nodes: &[NodePlan], single: &[bool], steps: &mut [Step]) {
-    let follows = |a: usize, b: usize| single[a] && nodes[b].inputs == [a];
     for at in 0..steps.len() {
-        let next = |i: usize| steps.get(at + i);
-        match &steps[at] {
-            Step::Forward(conv) if conv.fused.is_none() => {
-                // An activation that the pooling computes, or none.
-                let (last, between) = match next(1) {
-                    Some(Step::Forward(s)) if s.elsewhere => (2, Some(s.node)),
-                    _ => (1, None),
-                };
-                let Some(Step::Forward(pool)) = next(last) else { continue };
-                let direct = between.map_or_else(
-                    || follows(conv.node, pool.node),
-                    |node| follows(conv.node, node) && follows(node, pool.node),
-                );
-                let Some(saved) = pool.saved.filter(|_| direct) else { continue };
-                if kernels(nodes, conv.node, pool.node).is_none() {
-                    continue;
+        let Some((distance, node)) = neighbour(nodes, single, &steps[at..]) else { continue };
+        let (this, rest) = steps[at..].split_at_mut(1);
+        match (&mut this[0], &rest[distance - 1]) {
+            (Step::Forward(conv), Step::Forward(pool)) if conv.fused.is_none() => {
+                let Some(saved) = pool.saved else { continue };
+                if kernels(nodes, conv.node, node).is_some() {
+                    let after = pool.fused.map_or(After::Nothing, |f| f.after);
+                    conv.pooled = Some(Pooled { steps: distance, after, output: pool.output, saved });
                 }
-                let after = pool.fused.map_or(After::Nothing, |f| f.after);
-                let mark = Pooled { steps: last, after, output: pool.output, saved };
-                let Step::Forward(conv) = &mut steps[at] else { continue };
-                conv.pooled = Some(mark);
             }
-            Step::Backward(pool) => {
-                let (last, between) = match next(1) {
-                    Some(Step::Backward(s)) if s.elsewhere => (2, Some(s.node)),
-                    _ => (1, None),
-                };
-                let Some(Step::Backward(conv)) = next(last) else { continue };
-                let direct = between.map_or_else(
-                    || follows(conv.node, pool.node),
-                    |node| follows(conv.node, node) && follows(node, pool.node),
-                );
+            (Step::Backward(pool), Step::Backward(conv)) => {
                 let first = conv.grad_inputs.iter().all(Option::is_none);
-                if !direct || !first || kernels(nodes, conv.node, pool.node).is_none() {
-                    continue;
+                if first && kernels(nodes, node, pool.node).is_some() {
+                    pool.unpooled = Some(Unpooled { steps: distance, scratch: conv.scratch });
                 }
-                let mark = Unpooled { steps: last, scratch: conv.scratch };
-                let Step::Backward(pool) = &mut steps[at] else { continue };
-                pool.unpooled = Some(mark);
             }
             _ => {}
         }
