@@ -67,6 +67,14 @@ fn neighbour(nodes: &[NodePlan], single: &[bool], steps: &[Step]) -> Option<(usi
 pub(super) fn mark(nodes: &[NodePlan], single: &[bool], steps: &mut [Step]) {
     for at in 0..steps.len() {
         let Some((distance, node)) = neighbour(nodes, single, &steps[at..]) else { continue };
+        // An activation whose own step backward runs reads its value, which is not written.
+        let reads = |s: &Step| {
+            matches!((s, steps.get(at + 1)),
+            (Step::Backward(s), Some(Step::Forward(between))) if s.node == between.node && !s.elsewhere)
+        };
+        if distance > 1 && steps.iter().any(reads) {
+            continue;
+        }
         let (this, rest) = steps[at..].split_at_mut(1);
         match (&mut this[0], &rest[distance - 1]) {
             (Step::Forward(conv), Step::Forward(pool)) if conv.fused.is_none() => {
