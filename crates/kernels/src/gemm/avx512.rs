@@ -3,7 +3,8 @@
 use super::micro::{MAX_ROWS, Table, Tile, TileFn, Tiles, Vector, copy_rows, tile, tile_half};
 use crate::lanes::Lanes;
 use crate::then::{After, activate};
-use std::arch::x86_64::{__m256, __m512};
+use std::arch::x86_64::{__cpuid, __m256, __m512};
+use std::sync::OnceLock;
 
 /// A vector type of AVX-512 and its half, which differ from others in what they multiply.
 macro_rules! vectors {
@@ -211,17 +212,30 @@ pub(super) use tile_tables;
 
 tile_tables!("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma", Whole, Half);
 
-pub(super) static TILES: Tiles = Tiles {
+/// Half a vector counts as a whole one.
+pub(super) static WHOLE: Tiles = Tiles {
     lanes: 16,
     max_rows: [8, 8, 8, 6],
     wide: 3,
     tables: [tables::<false>(), tables::<true>()],
-    // Processors that work on 256 bits at a time do half a vector in half the
-    // time; on the others it costs nothing.
-    half: Half::LANES,
+    half: 0,
     few: Some(super::few::TILES),
     any: None,
     steps: 1,
     copy,
     transpose: super::transpose::avx512,
 };
+
+/// For processors that do half a vector in half the time (Zen 4), or in the same (Zen 5).
+pub(super) static HALVES: Tiles = Tiles { half: Half::LANES, ..WHOLE };
+
+/// The tiles for this processor. Intel's have one port for vectors of 256 bits that are
+/// computed between vectors of 512, and two for these: halves would take longer than wholes.
+pub(super) fn tiles() -> &'static Tiles {
+    static INTEL: OnceLock<bool> = OnceLock::new();
+    let of_intel = || {
+        let maker = __cpuid(0);
+        [maker.ebx, maker.edx, maker.ecx].map(u32::to_le_bytes).as_flattened() == b"GenuineIntel"
+    };
+    if *INTEL.get_or_init(of_intel) { &WHOLE } else { &HALVES }
+}

@@ -98,7 +98,7 @@ struct Problem<'a> {
 
 /// The tiles of an instruction set other than the scalar one.
 pub(super) fn tiles(isa: Isa) -> &'static Tiles {
-    if isa.is_avx512() { &avx512::TILES } else { &avx2::TILES }
+    if isa.is_avx512() { avx512::tiles() } else { &avx2::TILES }
 }
 
 /// The vectorised product. Extents and lengths are checked by the caller.
@@ -111,7 +111,19 @@ pub(super) fn gemm(
     then: Then<'_, f32>,
     c: &mut [f32],
 ) {
-    let tiles = tiles(isa);
+    in_tiles((isa, tiles(isa)), pool, a, b, start, then, c);
+}
+
+/// The same in given tiles of an instruction set.
+pub(super) fn in_tiles(
+    (isa, tiles): (Isa, &'static Tiles),
+    pool: &Pool,
+    a: Mat<'_, f32>,
+    b: Mat<'_, f32>,
+    start: Start<'_, f32>,
+    then: Then<'_, f32>,
+    c: &mut [f32],
+) {
     let (m, n, k) = (a.rows, b.cols, a.cols);
     let stream = bypasses(c.len(), n, tiles.lanes, c.as_ptr());
     let p = Problem { tiles, a, b, start, then, c: Shares(c.as_mut_ptr()), n, stream };

@@ -4,6 +4,7 @@ use super::scalar::reference;
 use super::{Mat, Start, gemm, gemm_then};
 use crate::checks::bit_difference;
 use crate::philox::philox4x32;
+use crate::then::{After, Then};
 use crate::{Isa, Pool};
 
 fn values(len: usize, seed: u32) -> Vec<f32> {
@@ -86,6 +87,38 @@ fn vector_paths_equal_the_twin() {
     }
 }
 
+/// Rows that end inside a vector's first half, on processors with halves and on others.
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn both_ways_to_end_a_row_equal_the_twin() {
+    use super::{avx512, drive};
+    let Some(isa) = Isa::avx512() else { return println!("skipped: this processor has no avx512") };
+    let add = values(4000, 5);
+    for (m, n, k) in [(9, 8, 3), (7, 5, 12), (13, 24, 7), (100, 40, 33), (17, 53, 5)] {
+        let (a, b, bias) = (values(m * k, 1), values(k * n, 2), values(n, 3));
+        for (a, start) in
+            [(Mat::new(&a, m, k), Start::Bias(&bias)), (Mat::new(&a, k, m).t(), Start::Accumulate)]
+        {
+            let b = Mat::new(&b, n, k).t();
+            for then in [
+                Then { add: add.get(..m * n), after: After::Relu6 },
+                Then { add: None, after: After::Relu },
+                Then::default(),
+            ] {
+                let mut want = values(m * n, 4);
+                let mut got = [want.clone(), want.clone()];
+                reference(a, b, start, &mut want);
+                then.apply(isa, &Pool::serial(), &mut want);
+                for (tiles, got) in [&avx512::WHOLE, &avx512::HALVES].into_iter().zip(&mut got) {
+                    drive::in_tiles((isa, tiles), &Pool::serial(), a, b, start, then, got);
+                }
+                let differ = got.map(|got| bit_difference(&got, &want));
+                assert_eq!(differ, [None, None], "{m}x{n}x{k} {start:?} {then:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn portable_path_is_near_the_twin() {
     for &(m, n, k) in SIZES {
@@ -133,7 +166,6 @@ fn lopsided_products_equal_the_twin() {
 /// what is added before.
 #[test]
 fn what_follows_a_turned_product() {
-    use crate::then::{After, Then};
     let (m, n, k) = (7, 1032, 1024);
     let (a, b, bias, add) = (values(m * k, 1), values(k * n, 2), values(n, 3), values(m * n, 4));
     let (a, b, pool) = (Mat::new(&a, m, k), Mat::new(&b, n, k).t(), Pool::new(2));
@@ -199,7 +231,6 @@ fn wrong_extents_are_refused() {
 /// What follows in a tile's registers equals the pass of its own where values are special.
 #[test]
 fn what_follows_keeps_the_bits_of_special_values() {
-    use crate::then::{After, Then};
     let special = [f32::NAN, -0.0, f32::INFINITY, 7.0, -1.0, f32::NEG_INFINITY, 6.0, f32::MIN_POSITIVE];
     // −0 + −0 stays −0, so that the activation sees one.
     let (m, b) = (19, [1.0f32; 45]);
