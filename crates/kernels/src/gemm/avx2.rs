@@ -147,7 +147,7 @@ pub(super) static TILES: Tiles = Tiles {
     tables: [tables::<false>(), tables::<true>()],
     // Half a vector takes as long as a whole one.
     half: 0,
-    few: None,
+    few: 0,
     any: None,
     steps: 1,
     copy,

@@ -219,7 +219,7 @@ pub(super) static WHOLE: Tiles = Tiles {
     wide: 3,
     tables: [tables::<false>(), tables::<true>()],
     half: 0,
-    few: Some(super::few::TILES),
+    few: 8,
     any: None,
     steps: 1,
     copy,
@@ -227,7 +227,7 @@ pub(super) static WHOLE: Tiles = Tiles {
 };
 
 /// For processors that do half a vector in half the time (Zen 4), or in the same (Zen 5).
-pub(super) static HALVES: Tiles = Tiles { half: Half::LANES, ..WHOLE };
+pub(super) static HALVES: Tiles = Tiles { half: Half::LANES, few: 4, ..WHOLE };
 
 /// The tiles for this processor. Intel's have one port for vectors of 256 bits that are
 /// computed between vectors of 512, and two for these: halves would take longer than wholes.

@@ -1,274 +1,261 @@
-//! AVX-512: tiles of at most four columns, with which rows of C end whose length is
-//! a little more than whole vectors.
+//! AVX-512: tiles of at most four, or eight, columns, with which rows of C end whose length
+//! is a little more than whole vectors.
 //!
-//! A tile of `micro.rs` would leave at least twelve of sixteen lanes without work. Where
-//! rows of A are adjacent, a vector of sums holds four rows: lane 4 i + j is row i and
-//! column j. Each step multiplies the row of B, repeated for each of the four, with an
-//! element of A, repeated for each column. Where rows of A lie apart, a vector of sums is
-//! one column of 16 rows, whose elements of A are turned round 16 inner indices at a time.
+//! A tile of `micro.rs` would leave at least half of the lanes without work. Here a vector of
+//! sums holds four rows of four columns, or two of eight: lane `PER * j + i` is row i and
+//! column j. Each step multiplies elements of so many rows of A, which one load repeats over
+//! the vector, with a row of B, whose elements are repeated for each of the rows once for
+//! all. Rows of A that lie apart are interleaved before, 16 inner indices at a time.
 //! Elements receive their products in the order of `mod.rs`.
 
 use super::drive::even_parts;
 use super::micro::{First, Tile, TileFn};
-use super::transpose::{SIDE, lines, quarters, square};
+use super::transpose::quarters;
 use crate::then::{After, activate};
 use std::arch::x86_64::*;
+use std::mem::{MaybeUninit, transmute};
 
-/// Columns, at most.
-pub(super) const COLS: usize = 4;
 /// Rows, at most.
 pub(super) const ROWS: usize = 128;
-/// Adjacent rows at a time: eight chains of multiply-adds hide how long one takes.
-const ADJACENT: usize = 32;
+/// Inner indices at a time: those of one vector of a row of A.
+const DEPTH: usize = 16;
+/// Vectors of sums at a time: at least as many as hide how long a multiply-add takes.
+const SUMS: usize = 13;
 
-/// `[packed]`.
-pub(super) const TILES: [TileFn; 2] = [apart, adjacent];
+/// The tile of at most eight columns.
+pub(super) fn tile(packed: bool, cols: usize) -> TileFn {
+    match (packed, cols <= 4) {
+        (false, false) => entry::<2, false>,
+        (false, true) => entry::<4, false>,
+        (true, false) => entry::<2, true>,
+        (true, true) => entry::<4, true>,
+    }
+}
 
-/// Rows of A that are adjacent.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-unsafe fn adjacent(t: &Tile) {
-    let step = even_parts(t.rows, ADJACENT).next_multiple_of(4);
-    for r in (0..t.rows).step_by(step) {
-        let rows = step.min(t.rows - r);
-        let (whole, rest) = (rows / 4, rows % 4);
-        // SAFETY: this function enables the features; the caller answers for the operands.
-        unsafe {
-            match whole {
-                0 => {}
-                1 => quads::<1>(t, r, 4),
-                2 => quads::<2>(t, r, 4),
-                3 => quads::<3>(t, r, 4),
-                4 => quads::<4>(t, r, 4),
-                5 => quads::<5>(t, r, 4),
-                6 => quads::<6>(t, r, 4),
-                7 => quads::<7>(t, r, 4),
-                _ => quads::<8>(t, r, 4),
-            }
-            if rest > 0 {
-                quads::<1>(t, r + 4 * whole, rest);
-            }
-        }
-    }
+unsafe fn entry<const PER: usize, const PACKED: bool>(t: &Tile) {
+    // SAFETY: this function enables the features; the caller answers for the operands.
+    unsafe { few::<PER, PACKED>(t) }
 }
 
-/// The first `n` elements, at most four, and zeros.
+/// Where the elements of `PER` interleaved rows lie, for each inner index: in the order in
+/// which [`interleave`] leaves them.
+const fn places<const PER: usize>() -> [usize; DEPTH] {
+    let mut places = [0; DEPTH];
+    let mut i = 0;
+    while i < DEPTH {
+        // Unpacking works inside the quarters of vectors.
+        let quarter = i / 4 * 4;
+        places[i] = if PER == 4 { i % 4 * 16 + quarter } else { i % 4 / 2 * 16 + quarter + i % 2 * 2 };
+        i += 1;
+    }
+    places
+}
+
+/// `PER` rows of 16 / `PER` columns, row after row, as many as there are of both.
 ///
 /// # Safety
-/// AVX-512VL; `n` readable elements.
+/// AVX-512F; readable elements in the rows that exist.
 #[inline(always)]
-unsafe fn first(from: *const f32, n: usize) -> __m128 {
+unsafe fn load<const PER: usize>(from: *const f32, stride: usize, rows: usize, cols: usize) -> __m512 {
+    let width = 16 / PER;
     // SAFETY: the caller's; lanes outside the mask are not read.
-    unsafe { _mm_maskz_loadu_ps(((1_u32 << n) - 1) as __mmask8, from) }
-}
-
-/// Four rows of at most four columns, the rows `stride` apart, of which `rows` exist.
-///
-/// # Safety
-/// As [`first`], for each row.
-#[inline(always)]
-unsafe fn load(from: *const f32, stride: usize, rows: usize, cols: usize) -> __m512 {
-    // SAFETY: the caller's.
     unsafe {
-        let row = |i: usize| first(from.add(i.min(rows - 1) * stride), cols);
-        join([row(0), row(1), row(2), row(3)])
+        let mut v = _mm512_setzero_ps();
+        for i in 0..rows.min(PER) {
+            let mask = ((1_u32 << cols) - 1) << (i * width);
+            v = _mm512_mask_loadu_ps(
+                v,
+                mask as __mmask16,
+                from.wrapping_add(i * stride).wrapping_sub(i * width),
+            );
+        }
+        v
     }
 }
 
-/// # Safety
-/// AVX-512F.
-#[inline(always)]
-unsafe fn join(rows: [__m128; 4]) -> __m512 {
-    // SAFETY: the caller has the instruction set.
-    unsafe {
-        let v = _mm512_insertf32x4::<1>(_mm512_castps128_ps512(rows[0]), rows[1]);
-        _mm512_insertf32x4::<3>(_mm512_insertf32x4::<2>(v, rows[2]), rows[3])
-    }
-}
-
-/// Stores four rows of at most four columns, the rows `stride` apart, of which `rows` exist.
+/// Stores what [`load`] loads.
 ///
 /// # Safety
 /// As [`load`], to write.
 #[inline(always)]
-unsafe fn store(v: __m512, to: *mut f32, stride: usize, rows: usize, cols: usize) {
+unsafe fn store<const PER: usize>(v: __m512, to: *mut f32, stride: usize, rows: usize, cols: usize) {
+    let width = 16 / PER;
     // SAFETY: the caller's; lanes outside the mask are not written.
     unsafe {
-        let mask = ((1_u32 << cols) - 1) as __mmask8;
-        let parts = [
-            _mm512_castps512_ps128(v),
-            _mm512_extractf32x4_ps::<1>(v),
-            _mm512_extractf32x4_ps::<2>(v),
-            _mm512_extractf32x4_ps::<3>(v),
-        ];
-        for (i, part) in parts.into_iter().enumerate().take(rows) {
-            _mm_mask_storeu_ps(to.add(i * stride), mask, part);
+        for i in 0..rows.min(PER) {
+            let mask = ((1_u32 << cols) - 1) << (i * width);
+            _mm512_mask_storeu_ps(to.wrapping_add(i * stride).wrapping_sub(i * width), mask as __mmask16, v);
         }
     }
 }
 
-/// Sums of Q times four rows from row `r` on; of the last four `rows` exist.
+/// The tile in vectors of `PER` rows.
 ///
 /// # Safety
 /// The instruction set must be present, and the strides must keep all elements of the
 /// tile inside their allocations.
 #[inline(always)]
-unsafe fn quads<const Q: usize>(t: &Tile, r: usize, rows: usize) {
-    // SAFETY: the caller answers for the operands; masks and doubled rows keep what is
-    // cut inside them.
+unsafe fn few<const PER: usize, const PACKED: bool>(t: &Tile) {
+    const { assert!(PER == 2 || PER == 4) };
+    let width = 16 / PER;
+    let count = t.rows.div_ceil(PER);
+    assert!(t.rows <= ROWS && (1..=width).contains(&t.n), "a tile of {} rows and {} columns", t.rows, t.n);
+    let rows_of = |g: usize| PER.min(t.rows - g * PER);
+    // SAFETY: the caller answers for the operands; masks keep what is cut inside them, and
+    // rows that do not exist are the last one's double.
     unsafe {
-        let c = t.c.add(r * t.c_row);
-        let mut sums = [_mm512_setzero_ps(); Q];
-        match t.first {
-            First::Zero => {}
-            First::Bias(bias) => sums = [_mm512_broadcast_f32x4(first(bias, t.n)); Q],
-            First::Load => {
-                for (q, sum) in sums.iter_mut().enumerate() {
-                    *sum = load(c.add(4 * q * t.c_row), t.c_row, rows, t.n);
-                }
-            }
-        }
-        // Outside the loops: a question inside them would be asked in each step.
-        match t.n == COLS {
-            true => products::<Q, true>(t, r, rows, &mut sums),
-            false => products::<Q, false>(t, r, rows, &mut sums),
-        }
-        if !t.last.add.is_null() {
-            let add = t.last.add.add(r * t.c_row);
-            for (q, sum) in sums.iter_mut().enumerate() {
-                *sum = _mm512_add_ps(*sum, load(add.add(4 * q * t.c_row), t.c_row, rows, t.n));
-            }
-        }
-        if t.last.after != After::Nothing {
-            sums.iter_mut().for_each(|sum| *sum = activate(*sum, t.last.after));
-        }
-        for (q, sum) in sums.into_iter().enumerate() {
-            store(sum, c.add(4 * q * t.c_row), t.c_row, rows, t.n);
-        }
-    }
-}
-
-/// The products of rows of A that are adjacent: four of them are one load.
-///
-/// # Safety
-/// As [`quads`].
-#[inline(always)]
-unsafe fn products<const Q: usize, const WHOLE: bool>(
-    t: &Tile,
-    r: usize,
-    rows: usize,
-    sums: &mut [__m512; Q],
-) {
-    // SAFETY: the caller answers for the operands; what is cut is masked.
-    unsafe {
-        let each = _mm512_set_epi32(3, 3, 3, 3, 2, 2, 2, 2, 1, 1, 1, 1, 0, 0, 0, 0);
-        let (mut a, mut b) = (t.a.add(r), t.b);
-        for _ in 0..t.k {
-            let row = _mm512_broadcast_f32x4(if WHOLE { _mm_loadu_ps(b) } else { first(b, t.n) });
-            for (q, sum) in sums.iter_mut().enumerate() {
-                let four = if rows == 4 { _mm_loadu_ps(a.add(4 * q)) } else { first(a.add(4 * q), rows) };
-                let x = _mm512_permutevar_ps(_mm512_broadcast_f32x4(four), each);
-                *sum = _mm512_fmadd_ps(x, row, *sum);
-            }
-            a = a.add(t.a_col);
-            b = b.add(t.b_row);
-        }
-    }
-}
-
-/// Rows of A that lie apart.
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-unsafe fn apart(t: &Tile) {
-    let count = t.rows.div_ceil(SIDE);
-    assert!(count <= ROWS / SIDE, "more rows than a tile has");
-    // SAFETY: this function enables the features; the caller answers for the operands.
-    // Rows that do not exist are the last one's double, columns zeros.
-    unsafe {
-        let mut sums = [[_mm512_setzero_ps(); COLS]; ROWS / SIDE];
+        let order = |from: [i32; 16]| transmute::<[i32; 16], __m512i>(from);
+        let to_sums = order(std::array::from_fn(|l| (l % PER * width + l / PER) as i32));
+        let to_rows = order(std::array::from_fn(|l| (l % width * PER + l / width) as i32));
+        let spread = order(std::array::from_fn(|l| (l / PER) as i32));
+        let cut = ((1_u32 << t.n) - 1) as __mmask16;
+        let mut sums = [_mm512_setzero_ps(); ROWS / 2];
         let sums = &mut sums[..count];
         match t.first {
             First::Zero => {}
             First::Bias(bias) => {
-                sums.fill([0, 1, 2, 3].map(|j: usize| _mm512_set1_ps(*bias.add(j.min(t.n - 1)))))
+                sums.fill(_mm512_permutexvar_ps(spread, _mm512_maskz_loadu_ps(cut, bias)));
             }
             First::Load => {
-                for (g, sums) in sums.iter_mut().enumerate() {
-                    *sums = by_columns(t, t.c, g);
+                for (g, sum) in sums.iter_mut().enumerate() {
+                    let rows = load::<PER>(t.c.add(g * PER * t.c_row), t.c_row, rows_of(g), t.n);
+                    *sum = _mm512_permutexvar_ps(to_sums, rows);
                 }
             }
         }
-        let mut from = [t.a; SIDE];
-        for k in (0..t.k).step_by(SIDE) {
-            let depth = SIDE.min(t.k - k);
-            // Where the compiler knows each place.
-            let mut b = [0.0f32; COLS * SIDE];
-            for (i, b) in b.chunks_exact_mut(COLS).enumerate().take(depth) {
-                _mm_storeu_ps(b.as_mut_ptr(), first(t.b.add((k + i) * t.b_row), t.n));
+        let places = const { places::<PER>() };
+        let mut buffer = MaybeUninit::<[__m512; ROWS]>::uninit();
+        let buffer = buffer.as_mut_ptr().cast::<f32>();
+        let mut b = [_mm512_setzero_ps(); DEPTH];
+        let in_place = std::array::from_fn(|i| i * t.a_col);
+        // Adjacent rows are read where they are, but for the last ones if they are cut.
+        let whole = if PACKED { t.rows / PER } else { 0 };
+        for k in (0..t.k).step_by(DEPTH) {
+            let depth = DEPTH.min(t.k - k);
+            for (i, b) in b.iter_mut().enumerate().take(depth) {
+                let row = _mm512_maskz_loadu_ps(cut, t.b.add((k + i) * t.b_row));
+                *b = _mm512_permutexvar_ps(spread, row);
             }
-            for (g, sums) in sums.iter_mut().enumerate() {
-                let (a, rows) = (t.a.add(g * SIDE * t.a_row + k), SIDE.min(t.rows - g * SIDE));
-                let x = if rows == SIDE && depth == SIDE {
-                    square(lines(a, t.a_row))
-                } else {
-                    for (i, from) in from.iter_mut().enumerate() {
-                        *from = a.add(i.min(rows - 1) * t.a_row);
-                    }
-                    let mask = ((1_u32 << depth) - 1) as __mmask16;
-                    square(from.map(|from| _mm512_maskz_loadu_ps(mask, from)))
-                };
-                let mut sum = *sums;
-                // Unrolled by hand: otherwise the sums live in memory.
-                macro_rules! steps {
-                    ($depth:expr, $($i:literal)*) => {$(
-                        if $i < $depth {
-                            sum[0] = _mm512_fmadd_ps(x[$i], _mm512_set1_ps(b[4 * $i]), sum[0]);
-                            sum[1] = _mm512_fmadd_ps(x[$i], _mm512_set1_ps(b[4 * $i + 1]), sum[1]);
-                            sum[2] = _mm512_fmadd_ps(x[$i], _mm512_set1_ps(b[4 * $i + 2]), sum[2]);
-                            sum[3] = _mm512_fmadd_ps(x[$i], _mm512_set1_ps(b[4 * $i + 3]), sum[3]);
+            let b = &b[..depth];
+            if PACKED {
+                let a = t.a.add(k * t.a_col);
+                products::<PER, PER>(a, &in_place, b, &mut sums[..whole]);
+                if whole < count {
+                    for (place, i) in places.into_iter().zip(0..depth) {
+                        for r in 0..PER {
+                            let from = a.add(i * t.a_col + (whole * PER + r).min(t.rows - 1));
+                            *buffer.add(place + r) = *from;
                         }
-                    )*};
+                    }
+                    // The distance between vectors does not matter for one.
+                    products::<PER, PER>(buffer, &places, b, &mut sums[whole..]);
                 }
-                if depth == SIDE {
-                    steps!(SIDE, 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
-                } else {
-                    steps!(depth, 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14);
+            } else {
+                let mask = ((1_u32 << depth) - 1) as __mmask16;
+                for g in 0..count {
+                    let row = |i: usize| t.a.add((g * PER + i).min(t.rows - 1) * t.a_row + k);
+                    interleave::<PER>(row, mask, buffer.add(g * PER * DEPTH));
                 }
-                *sums = sum;
+                match PER {
+                    4 => products::<PER, { 4 * DEPTH }>(buffer, &places, b, sums),
+                    _ => products::<PER, { 2 * DEPTH }>(buffer, &places, b, sums),
+                }
             }
         }
-        for (g, sums) in sums.iter_mut().enumerate() {
+        for (g, sum) in sums.iter().enumerate() {
+            let mut rows = _mm512_permutexvar_ps(to_rows, *sum);
             if !t.last.add.is_null() {
-                let add = by_columns(t, t.last.add, g);
-                for (sum, add) in sums.iter_mut().zip(add) {
-                    *sum = _mm512_add_ps(*sum, add);
-                }
+                let add = load::<PER>(t.last.add.add(g * PER * t.c_row), t.c_row, rows_of(g), t.n);
+                rows = _mm512_add_ps(rows, add);
             }
             if t.last.after != After::Nothing {
-                sums.iter_mut().for_each(|sum| *sum = activate(*sum, t.last.after));
+                rows = activate(rows, t.last.after);
             }
-            // Vector i: the rows i, i + 4, i + 8 and i + 12.
-            for (i, part) in quarters(*sums).into_iter().enumerate() {
-                let first = g * SIDE + i;
-                if first < t.rows {
-                    let rows = (t.rows - first).div_ceil(4).min(4);
-                    store(part, t.c.add(first * t.c_row), 4 * t.c_row, rows, t.n);
-                }
-            }
+            store::<PER>(rows, t.c.add(g * PER * t.c_row), t.c_row, rows_of(g), t.n);
         }
     }
 }
 
-/// Four columns of the group `g` of 16 rows of C, or of what has its shape.
+/// The elements of `PER` rows, at most 16 of each, one row's beside the other's, in
+/// [`places`].
 ///
 /// # Safety
-/// As [`load`], for the rows that exist.
+/// AVX-512F; `mask` selects readable elements of each row; `PER` vectors at `to`.
 #[inline(always)]
-unsafe fn by_columns(t: &Tile, from: *const f32, g: usize) -> [__m512; COLS] {
-    // SAFETY: the caller's; rows that do not exist are doubles of others.
+unsafe fn interleave<const PER: usize>(row: impl Fn(usize) -> *const f32, mask: __mmask16, to: *mut f32) {
+    // SAFETY: the caller's; lanes outside the mask are not read.
     unsafe {
-        quarters([0, 1, 2, 3].map(|i: usize| {
-            let first = (g * SIDE + i).min(t.rows - 1);
-            let rows = (t.rows - first).div_ceil(4).min(4);
-            load(from.add(first * t.c_row), 4 * t.c_row, rows, t.n)
-        }))
+        let line = |i: usize| _mm512_maskz_loadu_ps(mask, row(i));
+        if PER == 4 {
+            for (i, part) in quarters([line(0), line(1), line(2), line(3)]).into_iter().enumerate() {
+                _mm512_storeu_ps(to.add(16 * i), part);
+            }
+        } else {
+            let (a, b) = (line(0), line(1));
+            _mm512_storeu_ps(to, _mm512_unpacklo_ps(a, b));
+            _mm512_storeu_ps(to.add(16), _mm512_unpackhi_ps(a, b));
+        }
+    }
+}
+
+/// Adds the products of some inner indices, at `places`, to sums of `PER` rows each, whose
+/// elements of A are `APART` from vector to vector.
+///
+/// # Safety
+/// AVX-512F; the elements must be readable.
+#[inline(always)]
+unsafe fn products<const PER: usize, const APART: usize>(
+    a: *const f32,
+    places: &[usize; DEPTH],
+    b: &[__m512],
+    sums: &mut [__m512],
+) {
+    if sums.is_empty() {
+        return;
+    }
+    let each = even_parts(sums.len(), SUMS);
+    for (i, sums) in sums.chunks_mut(each).enumerate() {
+        macro_rules! of {
+            ($($count:literal)*) => {
+                match sums.len() {
+                    // SAFETY: the caller's.
+                    $($count => unsafe { some::<PER, APART, $count>(a.add(i * each * APART), places, b, sums) },)*
+                    _ => unreachable!("more sums than registers"),
+                }
+            };
+        }
+        of!(1 2 3 4 5 6 7 8 9 10 11 12 13);
+    }
+}
+
+/// The same for as many sums as stay in registers.
+///
+/// # Safety
+/// As [`products`]; `sums` has `Q` vectors.
+#[inline(always)]
+unsafe fn some<const PER: usize, const APART: usize, const Q: usize>(
+    a: *const f32,
+    places: &[usize; DEPTH],
+    b: &[__m512],
+    sums: &mut [__m512],
+) {
+    // SAFETY: the caller's.
+    unsafe {
+        let mut sum = [_mm512_setzero_ps(); Q];
+        sum.copy_from_slice(sums);
+        for (place, b) in places.iter().zip(b) {
+            let a = a.add(*place);
+            for (q, sum) in sum.iter_mut().enumerate() {
+                let a = a.add(q * APART);
+                let x = if PER == 4 {
+                    _mm512_broadcast_f32x4(_mm_loadu_ps(a))
+                } else {
+                    _mm512_castpd_ps(_mm512_broadcastsd_pd(_mm_load_sd(a.cast())))
+                };
+                *sum = _mm512_fmadd_ps(x, *b, *sum);
+            }
+        }
+        sums.copy_from_slice(&sum);
     }
 }

@@ -360,8 +360,8 @@ pub(super) struct Tiles {
     pub(super) wide: usize,
     /// `[packed][end]`. A function for each: several tiles in one make LLVM spill.
     pub(super) tables: [[Table; 3]; 2],
-    /// `[packed]`: tiles of a few columns ([`super::few`]), if there are any.
-    pub(super) few: Option<[TileFn; 2]>,
+    /// At most so many columns have tiles of their own ([`super::few`]): 0, 4 or 8.
+    pub(super) few: usize,
     /// One for all sizes, instead of the tables; it reads rows of A, and steps in blocks.
     pub(super) any: Option<TileFn>,
     /// Steps of such a block. What an inner extent lacks to whole blocks, is zeros in both
@@ -379,7 +379,7 @@ impl Tiles {
     /// Whether so many columns have tiles of their own.
     #[inline]
     pub(super) fn are_few(&self, cols: usize) -> bool {
-        self.few.is_some() && (1..=few::COLS).contains(&cols)
+        (1..=self.few).contains(&cols)
     }
 
     /// Most rows of a tile of `cols` columns in `vectors` vectors.
@@ -408,8 +408,8 @@ impl Tiles {
         if let Some(any) = self.any {
             return any;
         }
-        if let Some(few) = self.few.filter(|_| self.are_few(cols)) {
-            return few[usize::from(packed)];
+        if self.are_few(cols) {
+            return few::tile(packed, cols);
         }
         let last = cols - (vectors - 1) * self.lanes;
         let end = if last == self.lanes {

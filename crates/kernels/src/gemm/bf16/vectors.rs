@@ -26,7 +26,7 @@ pub(in crate::gemm) static TILES: Tiles = Tiles {
     wide: 3,
     tables: [tables::<false>(), tables::<true>()],
     half: HalfPairs::LANES,
-    few: None,
+    few: 0,
     any: None,
     steps: 1,
     copy,
