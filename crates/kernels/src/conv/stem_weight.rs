@@ -10,7 +10,7 @@ use super::Conv;
 use super::buffer::{aligned, with_buffer};
 use super::direct::Band;
 use super::pooled::Behind;
-use crate::gemm::strips::{Block, Strip, product, strips};
+use crate::gemm::strips::{Block, NOTHING, Strip, product, strips};
 use crate::lanes::{Lanes, prefetch_near};
 use crate::reduce::add_column_sums;
 use crate::{Isa, Pool};
@@ -173,6 +173,7 @@ impl Sum {
                 c: self.c,
                 c_row: self.g_row,
                 accumulate: self.accumulate || line > 0,
+                next: NOTHING,
             };
             // SAFETY: the caller's.
             unsafe { product(isa, strip, &block) };

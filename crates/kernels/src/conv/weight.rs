@@ -11,7 +11,7 @@ mod pairs;
 
 use super::buffer::{BUFFER, LINE, spaced, with_buffer};
 use super::gather::Gather;
-use crate::gemm::strips::{Block, product, strips};
+use crate::gemm::strips::{Block, NOTHING, product, strips};
 use crate::lanes::prefetch_near;
 use crate::memory::crowded;
 use crate::pool::Shares;
@@ -194,6 +194,7 @@ impl Operands<'_> {
                             c: unsafe { c.add(r * self.n + cols.start + strip.col) },
                             c_row: self.n,
                             accumulate: p > pixels.start,
+                            next: NOTHING,
                         };
                         // SAFETY: the panels of these pixels were written above, or lie in
                         // the operands, whose lengths `columns` has checked; these rows and
@@ -230,6 +231,7 @@ impl Operands<'_> {
                         c: turned[strip.col..].as_mut_ptr(),
                         c_row: rows.len(),
                         accumulate: p > pixels.start,
+                        next: NOTHING,
                     };
                     // SAFETY: `columns` has checked the operands' lengths; the buffer has
                     // room for `cols` rows of `rows` elements.

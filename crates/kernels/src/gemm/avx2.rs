@@ -1,6 +1,7 @@
 //! AVX2 with FMA: 8 lanes, 16 registers.
 
-use super::micro::{MAX_ROWS, MAX_VECTORS, Table, Tile, TileFn, Tiles, Vector, copy_rows, tile};
+use super::micro::{Tile, TileFn, Vector, copy_rows, tile};
+use super::tables::{MAX_ROWS, MAX_VECTORS, Table, Tiles};
 use crate::lanes::Lanes;
 use crate::then::{After, activate};
 use std::arch::x86_64::{

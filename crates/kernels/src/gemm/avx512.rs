@@ -1,6 +1,7 @@
 //! AVX-512: 16 lanes, 32 registers.
 
-use super::micro::{MAX_ROWS, Table, Tile, TileFn, Tiles, Vector, copy_rows, tile, tile_half};
+use super::micro::{Tile, TileFn, Vector, copy_rows, tile, tile_half};
+use super::tables::{MAX_ROWS, Table, Tiles};
 use crate::lanes::Lanes;
 use crate::then::{After, activate};
 use std::arch::x86_64::{__cpuid, __m256, __m512};

@@ -16,8 +16,10 @@ pub(super) use cut::{Group, MAX_GROUPS, even_parts, split};
 use cut::{block_of, cut};
 pub(super) use whole::{pack as pack_whole, packed, whole};
 
-use super::micro::{First, Last, Tile, Tiles};
+use super::ahead::{Ahead, Next};
+use super::micro::{First, Last, Tile};
 use super::pack::{self, Block};
+use super::tables::Tiles;
 use super::{Mat, Start, avx2, avx512};
 use crate::lanes::{prefetch, streamed};
 use crate::memory::{bypasses, crowded, is_beyond};
@@ -66,23 +68,6 @@ enum Source {
 
 // SAFETY: the panels of `Whole` are only read.
 unsafe impl Sync for Source {}
-
-/// The panel that comes next, fetched into the second-level cache a share at a time.
-struct Ahead {
-    at: *const f32,
-    /// Elements that are left, and elements for each tile that is computed meanwhile.
-    left: usize,
-    step: usize,
-}
-
-impl Ahead {
-    fn some(&mut self) {
-        let len = self.step.min(self.left);
-        prefetch(self.at, len);
-        self.at = self.at.wrapping_add(len);
-        self.left -= len;
-    }
-}
 
 struct Problem<'a> {
     tiles: &'a Tiles,
@@ -238,7 +223,6 @@ impl Problem<'_> {
                     for i in (ic..end).step_by(step) {
                         let at = i * self.a.row_stride + pc * self.a.col_stride;
                         let a = (packed, self.a.data[at..].as_ptr(), a_row, a_col);
-                        ahead.some();
                         if asks && g == 0 {
                             // Tiles of few columns are soon done: the processor looks no
                             // further ahead than their next rows.
@@ -247,7 +231,7 @@ impl Problem<'_> {
                                 prefetch(self.a.data.as_ptr().wrapping_add(next), kc);
                             }
                         }
-                        self.tile(source, *group, jc, i, step.min(end - i), pc, kc, a);
+                        self.tile(source, *group, jc, i, step.min(end - i), pc, kc, a, ahead.share(kc));
                     }
                 }
             }
@@ -274,19 +258,25 @@ impl Problem<'_> {
         (pc, kc): (usize, usize),
         rows: usize,
     ) -> Ahead {
-        let none = Ahead { at: std::ptr::null(), left: 0, step: 0 };
-        let Some(next) = next else { return none };
-        let width = next.vectors * self.tiles.lanes;
-        let at = match source {
-            Source::Direct => return none,
-            Source::Packed { panels, depth } => panels.0.wrapping_add((next.col - jc) * depth).cast_const(),
+        let Some(next) = next else { return Ahead::NOTHING };
+        match source {
+            Source::Direct => return Ahead::NOTHING,
             // Read once: the processor sees what comes.
-            Source::Whole(_) if kc > KC => return none,
-            Source::Whole(panels) => panels.wrapping_add(next.col * self.a.cols + pc * width),
-        };
-        let left = kc * width;
-        let tiles = rows.div_ceil(next.step(self.tiles, rows));
-        Ahead { at, left, step: left.div_ceil(tiles) }
+            Source::Whole(_) if kc > KC => return Ahead::NOTHING,
+            Source::Packed { .. } | Source::Whole(_) => {}
+        }
+        let (at, width) = (self.panel_of(source, *next, jc, pc), next.vectors * self.tiles.lanes);
+        Ahead::of(at, kc * width, rows.div_ceil(next.step(self.tiles, rows)))
+    }
+
+    /// Where B has a group's row `pc`; of a packed block, whose first one is `pc`, its first.
+    fn panel_of(&self, source: Source, group: Group, jc: usize, pc: usize) -> *const f32 {
+        let Group { col, vectors, .. } = group;
+        match source {
+            Source::Direct => self.b.data.as_ptr().wrapping_add(pc * self.b.row_stride + col),
+            Source::Packed { panels, depth } => panels.0.wrapping_add((col - jc) * depth).cast_const(),
+            Source::Whole(panels) => panels.wrapping_add(col * self.a.cols + pc * vectors * self.tiles.lanes),
+        }
     }
 
     /// One block of A, copied into panels as tall as the tiles that read them.
@@ -312,7 +302,7 @@ impl Problem<'_> {
                 for group in &groups[from..until] {
                     for (i, panel) in (0..mc).step_by(step).zip(panels.chunks_exact(step * KC)) {
                         let a = (true, panel.as_ptr(), 1, step);
-                        self.tile(source, *group, jc, ic + i, step.min(mc - i), pc, kc, a);
+                        self.tile(source, *group, jc, ic + i, step.min(mc - i), pc, kc, a, Next::NOTHING);
                     }
                 }
             });
@@ -332,20 +322,14 @@ impl Problem<'_> {
         pc: usize,
         kc: usize,
         (packed, a, a_row, a_col): (bool, *const f32, usize, usize),
+        next: Next,
     ) {
         let Group { col, cols, vectors } = group;
-        let (b, b_row) = match source {
-            Source::Direct => (self.b.data[pc * self.b.row_stride + col..].as_ptr(), self.b.row_stride),
-            Source::Packed { panels, depth } => {
-                // SAFETY: the panel of this group begins there; see the packing.
-                (unsafe { panels.0.add((col - jc) * depth) }.cast_const(), vectors * self.tiles.lanes)
-            }
-            Source::Whole(panels) => {
-                let width = vectors * self.tiles.lanes;
-                // SAFETY: the panel of this group has k rows of `width` from there on.
-                (unsafe { panels.add(col * self.a.cols + pc * width) }, width)
-            }
+        let b_row = match source {
+            Source::Direct => self.b.row_stride,
+            Source::Packed { .. } | Source::Whole(_) => vectors * self.tiles.lanes,
         };
+        let b = self.panel_of(source, group, jc, pc);
         let first = match self.start {
             _ if pc > 0 => First::Load,
             Start::Zero => First::Zero,
@@ -359,8 +343,22 @@ impl Problem<'_> {
             false => Last::NOTHING,
         };
         let stream = self.stream && kc == self.a.cols;
-        let tile =
-            Tile { rows, k: kc, n: cols, a, a_row, a_col, b, b_row, c, c_row: self.n, first, stream, last };
+        let tile = Tile {
+            rows,
+            k: kc,
+            n: cols,
+            a,
+            a_row,
+            a_col,
+            b,
+            b_row,
+            c,
+            c_row: self.n,
+            first,
+            stream,
+            last,
+            next,
+        };
         let run = self.tiles.of(packed, vectors, rows, cols);
         // SAFETY: the table belongs to an instruction set that the processor has
         // (`Isa` is a proof of that). `rows × kc` of A and `kc × cols` of B lie

@@ -10,10 +10,12 @@
 //! products of bfloat16 (`bf16/`) panels and blocks hold pairs of inner indices, and a
 //! *step* of a tile is a pair; everywhere else it is one inner index.
 
+use super::ahead::{Ahead, Next};
 use super::drive::{Group, MAX_GROUPS, MAX_TASKS, NC, TASK, split, tiles, whole};
 use super::layout::Layout;
-use super::micro::{First, Last, Tile, Tiles};
+use super::micro::{First, Last, Tile};
 use super::pack::{self, Block};
+use super::tables::Tiles;
 use super::{Mat, Start, bf16};
 use crate::pool::Shares;
 use crate::then::Then;
@@ -32,6 +34,8 @@ const LONG_KC: usize = 960;
 const FAR: usize = 1 << 18;
 /// Rows of a written block of A; a whole number of tiles of either height.
 const MC: usize = 96;
+/// Tiles below each other that read a panel from memory, at least.
+const TALL: usize = 4;
 /// Rows that tiles may read below those of a block.
 const BELOW: usize = 16;
 /// Elements of tiles whose rows take a detour.
@@ -226,7 +230,9 @@ impl Rows<'_> {
         let nc = groups.iter().map(|g| g.cols).sum::<usize>();
         // Tiles that take blocks of steps multiply about as many times faster.
         let wanted = (m * nc * self.kb / (TASK * self.tiles.steps)).clamp(1, MAX_TASKS);
-        let rows = m.div_ceil(wanted).next_multiple_of(height);
+        // A panel that comes from memory takes as long as a few tiles.
+        let least = if self.far { TALL * height } else { 1 };
+        let rows = m.div_ceil(wanted).max(least).next_multiple_of(height);
         let row_blocks = m.div_ceil(rows);
         let per_block = groups.len().div_ceil((wanted / row_blocks).clamp(1, groups.len()));
         let col_blocks = groups.len().div_ceil(per_block);
@@ -290,18 +296,30 @@ impl Rows<'_> {
                         }
                         Left::Paired(m) => bf16::paired(self.isa, m, (ic..ic + mc, inner), a, stride),
                     }
+                    let mut coming = groups.clone().skip(1);
                     for (group, of) in groups.clone() {
                         let (first, end) = (of.start.max(ic), of.end.min(ic + mc));
                         let most = group.height(self.tiles).min(DETOUR / (group.vectors * self.tiles.lanes));
                         let step = self.tiles.even_rows(end.saturating_sub(first), most).max(1);
+                        let tiles = end.saturating_sub(first).div_ceil(step);
+                        let mut ahead = coming.next().map_or(Ahead::NOTHING, |(next, _)| {
+                            Ahead::of(self.panel(next, pc), kc * next.vectors * self.tiles.lanes, tiles)
+                        });
                         for i in (first..end).step_by(step) {
                             let a = a[(i - ic) * stride..].as_ptr();
-                            self.tile(group, i, step.min(end - i), (pc, kc), (a, stride));
+                            self.tile(group, i, step.min(end - i), (pc, kc), (a, stride), ahead.share(kc));
                         }
                     }
                 }
             }
         });
+    }
+
+    /// The panel of a group from step `pc` of its block on.
+    fn panel(&self, group: Group, pc: usize) -> *const f32 {
+        let width = group.vectors * self.tiles.lanes;
+        // SAFETY: the panel of this group begins at `(col - jc) * kb` and has `kb` rows.
+        unsafe { self.b.0.add((group.col - self.jc) * self.kb + pc * width) }.cast_const()
     }
 
     /// One register tile: rows `r..r+rows`, steps `pc..pc+kc` of the block of B.
@@ -312,6 +330,7 @@ impl Rows<'_> {
         rows: usize,
         (pc, kc): (usize, usize),
         (a, a_row): (*const f32, usize),
+        next: Next,
     ) {
         let Group { col, cols, vectors } = group;
         let width = vectors * self.tiles.lanes;
@@ -322,8 +341,7 @@ impl Rows<'_> {
             Start::Bias(bias) => First::Bias(bias[col..col + cols].as_ptr()),
         };
         let run = self.tiles.of(false, vectors, rows, cols);
-        // SAFETY: the panel of this group begins at `(col - jc) * kb` and has `kb` rows.
-        let b = unsafe { self.b.0.add((col - self.jc) * self.kb + pc * width) }.cast_const();
+        let b = self.panel(group, pc);
         // SAFETY: row r of C lies inside C and has n elements from there on.
         let c_of = |r: usize| unsafe { self.c.0.add(self.layout.at(r) + col) };
         let ends = (self.pb + pc + kc) * self.unit >= self.k && self.layout.is_even(r, rows);
@@ -342,6 +360,7 @@ impl Rows<'_> {
             first,
             stream: false,
             last,
+            next,
         };
         if self.layout.is_even(r, rows) {
             // SAFETY: the table belongs to an instruction set that the processor has.

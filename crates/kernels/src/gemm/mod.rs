@@ -4,8 +4,10 @@
 //! |---|---|
 //! | `scalar.rs` | the twin: three loops, and the portable path |
 //! | `micro.rs` | one register tile, generic over the vector type |
+//! | `tables.rs` | which tiles there are |
 //! | `avx512.rs`, `avx2.rs` | vector types, tile sizes, tables of tiles |
-//! | `few.rs` | tiles of at most four columns |
+//! | `few.rs` | tiles of at most four or eight columns |
+//! | `ahead.rs` | what tiles ask for while they compute |
 //! | `pack.rs` | copies into the order in which tiles read |
 //! | `transpose.rs` | those that turn rows into columns |
 //! | `drive.rs` | loops over tiles: direct for small operands, packed for large |
@@ -22,6 +24,8 @@
 //! order, so the result has the same bits for all of them, and the twin test
 //! is equality.
 
+#[cfg(target_arch = "x86_64")]
+mod ahead;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
@@ -40,6 +44,8 @@ mod micro;
 mod pack;
 pub mod scalar;
 pub(crate) mod strips;
+#[cfg(target_arch = "x86_64")]
+mod tables;
 #[cfg(test)]
 mod tests;
 #[cfg(target_arch = "x86_64")]

@@ -5,7 +5,7 @@
 //! that is computed as its transpose.
 
 use super::Mat;
-use super::micro::Tiles;
+use super::tables::Tiles;
 use crate::memory::Memory;
 use std::cell::RefCell;
 

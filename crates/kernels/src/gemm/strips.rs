@@ -31,7 +31,7 @@ fn widths(isa: Isa) -> (usize, usize, usize) {
 }
 
 #[cfg(target_arch = "x86_64")]
-fn widths_of(tiles: &super::micro::Tiles) -> (usize, usize, usize) {
+fn widths_of(tiles: &super::tables::Tiles) -> (usize, usize, usize) {
     let most = if tiles.max_rows[tiles.wide] > 0 { tiles.wide + 1 } else { tiles.wide };
     (tiles.lanes, tiles.wide, most)
 }
@@ -77,6 +77,9 @@ fn cut(
     })
 }
 
+/// Nothing that is needed next ([`Block::next`]).
+pub(crate) const NOTHING: (*const f32, usize) = (std::ptr::null(), 0);
+
 /// A product C (rows × strip) = [C +] A·B. Element (i, p) of A is
 /// `a[i * a_row + p * a_col]`, one of the strides is 1; row p of B begins at
 /// `p * b_row`, row i of C at `i * c_row`.
@@ -92,6 +95,8 @@ pub(crate) struct Block {
     pub(crate) c: *mut f32,
     pub(crate) c_row: usize,
     pub(crate) accumulate: bool,
+    /// What is needed next, and how many elements: asked for meanwhile. They need not exist.
+    pub(crate) next: (*const f32, usize),
 }
 
 /// Computes a block.
@@ -130,12 +135,14 @@ pub(crate) unsafe fn product_of_pairs(isa: Isa, strip: Strip, block: &Block) {
 /// # Safety
 /// As for [`product`].
 #[cfg(target_arch = "x86_64")]
-unsafe fn in_tiles(tiles: &super::micro::Tiles, strip: Strip, block: &Block) {
+unsafe fn in_tiles(tiles: &super::tables::Tiles, strip: Strip, block: &Block) {
+    use super::ahead::Ahead;
     use super::micro::{First, Last, Tile};
     let vectors = strip.width / tiles.lanes;
     let height = tiles.height(vectors, strip.cols);
     let first = if block.accumulate { First::Load } else { First::Zero };
-    let Block { rows, k, a, a_row, a_col, b, b_row, c, c_row, .. } = *block;
+    let Block { rows, k, a, a_row, a_col, b, b_row, c, c_row, next, .. } = *block;
+    let mut ahead = Ahead::of(next.0, next.1, rows.div_ceil(height));
     for i in (0..rows).step_by(height) {
         let rows = height.min(rows - i);
         let run = tiles.of(a_row == 1, vectors, rows, strip.cols);
@@ -157,6 +164,7 @@ unsafe fn in_tiles(tiles: &super::micro::Tiles, strip: Strip, block: &Block) {
                 first,
                 stream: false,
                 last: Last::NOTHING,
+                next: ahead.share(k),
             });
         }
     }
@@ -167,7 +175,7 @@ unsafe fn in_tiles(tiles: &super::micro::Tiles, strip: Strip, block: &Block) {
 /// # Safety
 /// As for [`product`]; the strip has at most 16 columns.
 unsafe fn portable<A: Arith>(strip: Strip, block: &Block) {
-    let Block { rows, k, a, a_row, a_col, b, b_row, c, c_row, accumulate } = *block;
+    let Block { rows, k, a, a_row, a_col, b, b_row, c, c_row, accumulate, .. } = *block;
     for i in 0..rows {
         let mut sum = [0.0f32; 16];
         // SAFETY: the caller answers for the operands.
@@ -266,6 +274,7 @@ mod tests {
                         c: c.as_mut_ptr().wrapping_add(col),
                         c_row: cols,
                         accumulate,
+                        next: (b.as_ptr(), b.len()),
                     };
                     for strip in strips(isa, cols) {
                         // SAFETY: the strides describe the buffers above.

@@ -4,7 +4,7 @@ use super::super::buffer::{spaced, with_buffer};
 use super::{COLS, Operands, PIXELS, ROWS};
 use crate::conv::buffer::BUFFER;
 use crate::gemm::bf16;
-use crate::gemm::strips::{Block, product_of_pairs, strips_of_pairs};
+use crate::gemm::strips::{Block, NOTHING, product_of_pairs, strips_of_pairs};
 use std::ops::Range;
 
 /// Distance of the rows of gradients: the pairs of a block, and a line.
@@ -58,6 +58,7 @@ impl Operands<'_> {
                         c: unsafe { c.add(rows.start * self.n + cols.start + strip.col) },
                         c_row: self.n,
                         accumulate: p > pixels.start,
+                        next: NOTHING,
                     };
                     // SAFETY: the pairs were written above; tiles of 16 rows and columns read
                     // ROWS rows and `stride` columns at most; these rows and columns of C

@@ -10,7 +10,7 @@ use super::filter::{Kept, Weight};
 use super::image::{Pass, row};
 use super::loops::{Collect, Place, Spread, loops};
 use crate::conv::buffer::{spaced, with_buffer};
-use crate::gemm::strips::{Block, Strip, product, shared_strips};
+use crate::gemm::strips::{Block, NOTHING, Strip, product, shared_strips};
 use crate::pool::Shares;
 use crate::then::Then;
 use crate::{Isa, Pool};
@@ -129,6 +129,10 @@ fn one_strip(
                     c: products[t * step..].as_mut_ptr(),
                     c_row: strip.width,
                     accumulate: c > 0,
+                    next: match u.get((t + 1) * u_step..) {
+                        Some(next) if t + 1 < points => (next.as_ptr(), rows.len() * strip.width),
+                        _ => NOTHING,
+                    },
                 };
                 // SAFETY: these rows of the inputs and of the weight were written
                 // before; the products of a point have `step` elements.

@@ -6,7 +6,7 @@ use super::loops::{Collect, Place, Spread, loops};
 use super::{Form, few};
 use crate::conv::Conv;
 use crate::conv::buffer::{BUFFER, LINE, aligned, line, spaced, with_buffer};
-use crate::gemm::strips::{Block, Strip, product, strips};
+use crate::gemm::strips::{Block, NOTHING, Strip, product, strips};
 use crate::pool::Shares;
 use crate::then::Then;
 use crate::{Isa, Pool};
@@ -154,7 +154,7 @@ impl Pass {
         &self,
         isa: Isa,
         (tile, count, len): (usize, usize, usize),
-        strips: impl Iterator<Item = Strip>,
+        strips: impl Iterator<Item = Strip> + Clone,
         source: &[f32],
         u: &[f32],
         bias: Option<&[f32]>,
@@ -176,7 +176,12 @@ impl Pass {
                 let image = source.as_ptr();
                 (loops.windows)(&Spread { grid, tile, count, channels: 0..self.k, image, place, to });
             }
+            // The weight of the next point, or of the next strip's first one.
+            let mut coming = strips.clone().skip(1);
             for strip in strips {
+                let next_strip = coming
+                    .next()
+                    .map_or(NOTHING, |next: Strip| (u[next.col * self.k..].as_ptr(), next.width * self.k));
                 let step = spaced(len * strip.width);
                 assert!(products.len() >= points * step, "the buffer is too small");
                 for t in 0..points {
@@ -191,6 +196,10 @@ impl Pass {
                         c: products[t * step..].as_mut_ptr(),
                         c_row: strip.width,
                         accumulate: false,
+                        next: match u.get((t + 1) * self.weight_step() + strip.col * self.k..) {
+                            Some(next) if t + 1 < points => (next.as_ptr(), strip.width * self.k),
+                            _ => next_strip,
+                        },
                     };
                     // SAFETY: `count` rows of `k` were written above; a strip of the
                     // weight has `k` rows of its width; the products of a point have

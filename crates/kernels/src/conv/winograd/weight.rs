@@ -10,7 +10,7 @@ use super::grid::Grid;
 use super::loops::{Place, Spread, Taps, loops};
 use crate::conv::Conv;
 use crate::conv::buffer::{BUFFER, LINE, spaced, with_buffer};
-use crate::gemm::strips::{Block, product, strips};
+use crate::gemm::strips::{Block, NOTHING, product, strips};
 use crate::pool::Shares;
 use crate::{Isa, Pool};
 use std::ops::Range;
@@ -177,6 +177,7 @@ impl Pass {
                                 c: sums[t * sum + o * row + strip.col..].as_mut_ptr(),
                                 c_row: row,
                                 accumulate: tile > tiles.start,
+                                next: NOTHING,
                             };
                             // SAFETY: the panel and the rows of `count` tiles were written
                             // above; the sums have these rows of `row` elements.

@@ -4,7 +4,8 @@
 //! yet, so the loop over them is assembler; all else is in vectors.
 
 use super::vectors::{Pairs, TILES};
-use crate::gemm::micro::{First, MAX_ROWS, MAX_VECTORS, Table, Tile, Tiles, Vector};
+use crate::gemm::micro::{First, Tile, Vector};
+use crate::gemm::tables::{MAX_ROWS, MAX_VECTORS, Table, Tiles};
 use crate::then::After;
 use std::arch::asm;
 use std::arch::x86_64::__cpuid_count;

@@ -33,7 +33,7 @@ mod vectors;
 pub(crate) use amx::{Registers, has_amx};
 
 #[cfg(target_arch = "x86_64")]
-use super::micro::Tiles;
+use super::tables::Tiles;
 use super::{Mat, Start};
 use crate::Isa;
 #[cfg(target_arch = "x86_64")]
@@ -332,7 +332,7 @@ pub(super) fn columns(
     to: &mut [f32],
     stride: usize,
 ) {
-    use super::micro::MAX_VECTORS;
+    use super::tables::MAX_VECTORS;
     /// Columns that are paired before they are transposed.
     const RUN: usize = 64;
     const ROWS: usize = MAX_VECTORS * 16;

@@ -1,7 +1,8 @@
 //! AVX-512 BF16: vectors of 16 and of 8 pairs, and how pairs are made.
 
 use crate::gemm::avx512::{copy, fitting, tile_tables, vectors};
-use crate::gemm::micro::{MAX_ROWS, Table, Tile, TileFn, Tiles, Vector, tile, tile_half};
+use crate::gemm::micro::{Tile, TileFn, Vector, tile, tile_half};
+use crate::gemm::tables::{MAX_ROWS, Table, Tiles};
 use crate::lanes::Lanes;
 use crate::then::{After, activate};
 use std::arch::x86_64::{

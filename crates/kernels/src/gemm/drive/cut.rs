@@ -1,7 +1,7 @@
 //! How rows and columns are cut into groups, blocks and tasks.
 
 use super::NC;
-use crate::gemm::micro::Tiles;
+use crate::gemm::tables::Tiles;
 
 /// Column groups of one packed block, at most.
 pub(in crate::gemm) const MAX_GROUPS: usize = NC / 8;

@@ -1,11 +1,17 @@
 //! Products with an operand that was packed before, as a whole.
 
 use super::{
-    Block, Group, KC, MAX_GROUPS, Mat, Problem, Source, Start, block_of, pack as copy, split, tiles,
+    Ahead, Block, Group, KC, MAX_GROUPS, Mat, Problem, Source, Start, block_of, pack as copy, split, tiles,
 };
 use crate::pool::Shares;
 use crate::then::Then;
 use crate::{Isa, Pool};
+use std::ops::Range;
+
+/// A packed operand of so many elements comes from memory.
+const FAR: usize = 1 << 17;
+/// Rows that are few enough to be read from the caches for each group of columns.
+const FEW: usize = 128;
 
 /// The first cache line of a packed operand.
 pub(in crate::gemm) fn whole(packed: &[f32]) -> usize {
@@ -55,11 +61,53 @@ pub(in crate::gemm) fn packed(
     }
     let panels = packed[whole(packed)..][..k * n.next_multiple_of(tiles.lanes)].as_ptr();
     let most = block_of(tiles, n);
-    // A few rows read each panel once, from one end to the other.
-    let depth = if a.rows <= tiles.max_rows[tiles.wide - 1] { k } else { KC };
+    let mut groups = [Group::default(); MAX_GROUPS];
+    // One tile's rows read each panel once, from one end to the other.
+    let one = a.rows <= tiles.max_rows[tiles.wide - 1];
+    let depth = if one { k } else { KC };
+    let far = k * n >= FAR && !one && a.rows <= FEW && a.col_stride == 1;
     for jc in (0..n).step_by(most) {
+        let count = split(tiles, jc, most.min(n - jc), &mut groups);
+        if far && count >= pool.threads() {
+            p.by_panels(pool, panels, &groups[..count], jc);
+            continue;
+        }
         for pc in (0..k).step_by(depth) {
             p.block(pool, Source::Whole(panels), jc, most.min(n - jc), pc, depth.min(k - pc));
+        }
+    }
+}
+
+impl Problem<'_> {
+    /// All of not too many rows, so that a panel of B comes from memory to one core, and comes
+    /// while the one before it is multiplied: each thread has as many groups of columns, and of
+    /// those left over some rows.
+    fn by_panels(&self, pool: &Pool, panels: *const f32, groups: &[Group], jc: usize) {
+        let (threads, m, panels) = (pool.threads(), self.a.rows, Source::Whole(panels));
+        let own = groups.len() / threads;
+        let (groups, rest) = groups.split_at(own * threads);
+        let part = m.div_ceil(threads);
+        pool.run(threads, &|t| {
+            groups[t * own..][..own].iter().for_each(|group| self.panel(panels, *group, jc, 0..m));
+            let part = (t * part).min(m)..((t + 1) * part).min(m);
+            rest.iter().for_each(|group| self.panel(panels, *group, jc, part.clone()));
+        });
+    }
+
+    /// Some rows of a group of columns: its panel from one end to the other, where the next
+    /// group's begins.
+    fn panel(&self, source: Source, group: Group, jc: usize, rows: Range<usize>) {
+        let k = self.a.cols;
+        let step = group.step(self.tiles, rows.len());
+        for pc in (0..k).step_by(KC) {
+            let kc = KC.min(k - pc);
+            let next = self.panel_of(source, group, jc, pc + kc);
+            let mut ahead = Ahead::of(next, kc * group.vectors * self.tiles.lanes, rows.len().div_ceil(step));
+            for i in rows.clone().step_by(step) {
+                let a = self.a.data[i * self.a.row_stride + pc..].as_ptr();
+                let a = (false, a, self.a.row_stride, 1);
+                self.tile(source, group, jc, i, step.min(rows.end - i), pc, kc, a, ahead.share(kc));
+            }
         }
     }
 }
