@@ -21,7 +21,7 @@ use super::micro::{First, Last, Tile};
 use super::pack::{self, Block};
 use super::tables::Tiles;
 use super::{Mat, Start, avx2, avx512};
-use crate::lanes::{prefetch, streamed};
+use crate::lanes::streamed;
 use crate::memory::{bypasses, crowded, is_beyond};
 use crate::pool::Shares;
 use crate::then::Then;
@@ -223,15 +223,16 @@ impl Problem<'_> {
                     for i in (ic..end).step_by(step) {
                         let at = i * self.a.row_stride + pc * self.a.col_stride;
                         let a = (packed, self.a.data[at..].as_ptr(), a_row, a_col);
-                        if asks && g == 0 {
+                        let next = if asks && g == 0 {
                             // Tiles of few columns are soon done: the processor looks no
                             // further ahead than their next rows.
-                            for row in i + ROWS_AHEAD..i + ROWS_AHEAD + step {
-                                let next = row * self.a.row_stride + pc;
-                                prefetch(self.a.data.as_ptr().wrapping_add(next), kc);
-                            }
-                        }
-                        self.tile(source, *group, jc, i, step.min(end - i), pc, kc, a, ahead.share(kc));
+                            let rows = (i + ROWS_AHEAD) * self.a.row_stride + pc;
+                            let rows = self.a.data.as_ptr().wrapping_add(rows);
+                            Ahead::of(rows, step * self.a.row_stride, 1).share(kc)
+                        } else {
+                            ahead.share(kc)
+                        };
+                        self.tile(source, *group, jc, i, step.min(end - i), pc, kc, a, next);
                     }
                 }
             }
