@@ -5,7 +5,7 @@ use crate::lanes::prefetch_near;
 use std::arch::x86_64::*;
 
 /// Rows and columns of the blocks of AVX-512.
-pub(super) const SIDE: usize = 16;
+const SIDE: usize = 16;
 /// Rows that span so many elements are too many streams for the processor to see where
 /// each goes on.
 const FAR: usize = 1 << 17;
@@ -169,7 +169,7 @@ unsafe fn few_rows(
 /// # Safety
 /// AVX-512F; 16 readable elements in each row.
 #[inline(always)]
-pub(super) unsafe fn lines(from: *const f32, stride: usize) -> [__m512; SIDE] {
+unsafe fn lines(from: *const f32, stride: usize) -> [__m512; SIDE] {
     // SAFETY: the caller's.
     unsafe {
         let mut lines = [_mm512_setzero_ps(); SIDE];
@@ -185,7 +185,7 @@ pub(super) unsafe fn lines(from: *const f32, stride: usize) -> [__m512; SIDE] {
 /// # Safety
 /// AVX-512F.
 #[inline(always)]
-pub(super) unsafe fn square(rows: [__m512; SIDE]) -> [__m512; SIDE] {
+unsafe fn square(rows: [__m512; SIDE]) -> [__m512; SIDE] {
     // SAFETY: the caller has the instruction set.
     unsafe {
         let zero = _mm512_setzero_ps();
